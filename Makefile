@@ -1,0 +1,95 @@
+# The only entry: people and CI run the same targets. `make help` lists them.
+# ARGS is passed to the program behind a target: make up ARGS=--detach, make logs ARGS=builder, make test-unit ARGS="-k ports".
+
+SHELL := /bin/bash
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && exit; done; echo python3)
+BIN := .venv/bin
+LOCAL := $(BIN)/python -m heliostat_local
+PYTEST := $(BIN)/python -m pytest
+SOURCES := libs services deploy tests $(wildcard benchmarks)
+MEMBERS := core runtime hub singleuser cli builder sessions policy local
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header --quiet $(foreach m,$(MEMBERS),--no-emit-package heliostat-$m) $(ARGS)
+export UV_SYSTEM_CERTS ?= 1
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+## Running
+
+.PHONY: init up down status logs migrate
+init: ## install what running needs into .venv and node_modules (quick when nothing changed)
+	@$(PYTHON) deploy/local/bootstrap.py
+
+up: init ## start everything and stay in the foreground; Ctrl-C stops it (ARGS=--detach returns when all is ready)
+	@exec $(LOCAL) up $(ARGS)
+
+down: init ## stop what `make up` started
+	@exec $(LOCAL) down $(ARGS)
+
+status: init ## show each component; fails when one is not ready (ARGS=--json)
+	@exec $(LOCAL) status $(ARGS)
+
+logs: init ## follow the logs of all components (ARGS=builder for one)
+	@exec $(LOCAL) logs $(ARGS)
+
+migrate: init ## bring the database of HELIOSTAT_MIGRATE_DATABASE_URL to the newest schema
+	@exec $(BIN)/python -m heliostat_core.migrate
+
+## Developing
+
+.PHONY: init-dev fmt lint types test test-unit test-integration e2e bench openapi lock clean
+init-dev: ## as init, with the development tools
+	@$(PYTHON) deploy/local/bootstrap.py --dev
+
+fmt: init-dev ## format the code
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+
+lint: init-dev ## check style, formatting and the import rules
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/lint-imports
+
+types: init-dev ## check the types
+	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src tests benchmarks)
+
+test: init-dev test-packages lint types ## everything CI checks: style, types and all tests
+	$(PYTEST) $(ARGS)
+
+test-unit: init-dev ## the tests that start nothing
+	$(PYTEST) tests/unit $(ARGS)
+
+test-integration: init-dev ## each service with a real Postgres
+	$(PYTEST) tests/integration $(ARGS)
+
+e2e: init-dev test-packages ## the whole stack: a real hub, a real JupyterLab, a real browser
+	$(PYTEST) tests/e2e $(ARGS)
+
+bench: init-dev ## measure; writes JSON to bench-results/
+	$(BIN)/python -m benchmarks $(ARGS)
+
+openapi: init-dev ## write the services' API descriptions to docs/api/
+	$(BIN)/python -m heliostat_core.openapi docs/api $(ARGS)
+
+lock: init-dev ## resolve the dependencies again within what is declared (ARGS=--upgrade for the newest)
+	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/control-plane.txt
+	$(COMPILE) -c requirements/control-plane.txt libs/singleuser/pyproject.toml requirements/singleuser.in \
+		-o requirements/singleuser.txt
+	$(COMPILE) -c requirements/control-plane.txt -c requirements/singleuser.txt pyproject.toml \
+		--group pyproject.toml:dev libs/singleuser/pyproject.toml requirements/build.in requirements/singleuser.in \
+		-o requirements/dev.txt
+	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+
+clean: ## remove everything installed and every cache; never the state directory
+	rm -rf .venv .uv node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build
+
+# Programs of the machine that the tests use: a browser, and what makes size-limited volumes.
+.PHONY: test-packages
+test-packages:
+	@deploy/local/test-packages

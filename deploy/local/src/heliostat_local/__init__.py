@@ -1,0 +1,1 @@
+"""The supervisor behind make up: one host, nothing installed outside the checkout."""
