@@ -1,0 +1,1 @@
+"""What Heliostat's services share: event store, contracts, auth, errors, metrics and supervision of background jobs."""

@@ -1,0 +1,28 @@
+"""Client of the builder."""
+
+from uuid import UUID
+
+from ..contracts.builds import BuildRequest, BuildView, PlanView
+from .peer import PeerClient
+
+
+class BuilderClient(PeerClient):
+    """Plans and builds, on behalf of a user."""
+
+    async def read_plan(self, request: BuildRequest, *, user: str, correlation_id: UUID | None = None) -> PlanView:
+        """Resolve a ref and say what building it would do."""
+        answer = await self.request(
+            "POST", "api/v1/plans", json=request.model_dump(), on_behalf_of=user, correlation_id=correlation_id
+        )
+        return PlanView.model_validate(answer)
+
+    async def ensure_build(self, request: BuildRequest, *, user: str, correlation_id: UUID | None = None) -> BuildView:
+        """Start the build of this commit, or join the one that runs, or get the one that is done."""
+        answer = await self.request(
+            "POST", "api/v1/builds", json=request.model_dump(), on_behalf_of=user, correlation_id=correlation_id
+        )
+        return BuildView.model_validate(answer)
+
+    async def read_build(self, build_id: UUID, *, user: str) -> BuildView:
+        """Read one build."""
+        return BuildView.model_validate(await self.request("GET", f"api/v1/builds/{build_id}", on_behalf_of=user))

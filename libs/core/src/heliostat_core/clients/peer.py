@@ -1,0 +1,91 @@
+"""Calling another service: one pool, one identity, foreign errors turned into ours at this edge."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+from pydantic import SecretStr, ValidationError
+
+from ..contracts.model import ErrorView
+from ..errors import HeliostatError, UnavailableError
+
+_TIMEOUT = httpx.Timeout(10, connect=3)
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+
+
+class PeerUnavailableError(UnavailableError):
+    """Another service does not answer."""
+
+    code = "service_unavailable"
+
+    def __init__(self, *, service: str) -> None:
+        super().__init__(f"The {service} service cannot be reached", remedy="Try again in a moment.")
+        self.service = service
+
+
+class PeerRefusedError(HeliostatError):
+    """Another service answered with an error; code, status and text are its own."""
+
+    def __init__(self, *, status: int, view: ErrorView) -> None:
+        super().__init__(view.message, field=view.field, remedy=view.remedy, details=view.details)
+        self.code = view.code  # type: ignore[misc]  # the peer's, not the class's
+        self.status = status  # type: ignore[misc]  # the peer's, not the class's
+        self.view = view
+
+
+class PeerClient:
+    """Sends requests to one service.
+
+    Parameters
+    ----------
+    service
+        Its name, for error messages.
+    client
+        HTTP client made by `create_peer_http_client`.
+    """
+
+    def __init__(self, *, service: str, client: httpx.AsyncClient) -> None:
+        self._service = service
+        self._client = client
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: dict[str, str] | None = None,
+        on_behalf_of: str | None = None,
+        correlation_id: UUID | None = None,
+    ) -> Any:
+        """Send one request and return the decoded JSON answer.
+
+        Raises
+        ------
+        PeerUnavailableError
+            No answer, or a 5xx without our error shape.
+        PeerRefusedError
+            An error in our shape.
+        """
+        headers = {}
+        if on_behalf_of is not None:
+            headers["X-Heliostat-On-Behalf-Of"] = on_behalf_of
+        if correlation_id is not None:
+            headers["X-Heliostat-Correlation-Id"] = str(correlation_id)
+        try:
+            response = await self._client.request(method, path, json=json, params=params, headers=headers)
+        except httpx.HTTPError as error:
+            raise PeerUnavailableError(service=self._service) from error
+        if response.is_success:
+            return response.json() if response.content else None
+        try:
+            view = ErrorView.model_validate_json(response.content)
+        except ValidationError as error:
+            raise PeerUnavailableError(service=self._service) from error
+        raise PeerRefusedError(status=response.status_code, view=view)
+
+
+def create_peer_http_client(*, base_url: str, token: SecretStr) -> httpx.AsyncClient:
+    """Create the pool for one peer; ``base_url`` ends with its base path, such as ``/services/policy/``."""
+    headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
+    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=_TIMEOUT, limits=_LIMITS, trust_env=False)

@@ -1,0 +1,92 @@
+"""The sessions service's HTTP surface for servers."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from .model import Enforcement, WireModel
+
+
+class SessionState(StrEnum):
+    """What a server is doing."""
+
+    STOPPED = "stopped"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    DELETING = "deleting"
+    DELETED = "deleted"
+    UNKNOWN = "unknown"
+
+
+ActivitySource = Literal["start", "requests", "kernel", "terminal", "hub"]
+"""Which signal the last activity came from."""
+
+
+class SessionRequest(WireModel):
+    """A plain server in the default environment; no name means the default server."""
+
+    name: str = Field(default="", max_length=255)
+
+
+class StorageView(WireModel):
+    """Storage of one server, in bytes; ``used`` is null until it was measured."""
+
+    volume_id: str | None
+    limit: int | None
+    used: int | None
+    measured_at: datetime | None
+
+
+class IdleView(WireModel):
+    """When the server will be stopped if nothing happens, and by which rule."""
+
+    stop_at: datetime | None
+    rule: str | None
+    reason: str
+
+
+class SessionLinks(WireModel):
+    """Where to go from a session."""
+
+    self: str
+    start: str
+    stop: str
+    server: str
+    decisions: str
+
+
+class SessionView(WireModel):
+    """One server of a user: where it came from, what it does, what it may use."""
+
+    id: UUID
+    user: str
+    name: str = Field(description="name in the hub; empty for the default server")
+    state: SessionState
+    repo: str | None
+    ref: str | None
+    commit: str | None
+    environment_id: str | None
+    launch_id: UUID | None
+    started_at: datetime | None
+    last_activity: datetime | None
+    activity_source: ActivitySource | None
+    idle: IdleView | None
+    limits: list[Enforcement]
+    storage: StorageView
+    url: str
+    links: SessionLinks
+
+
+class ActivityReport(WireModel):
+    """What the server extension saw: each signal's last time. The token says which server it is."""
+
+    started_at: datetime
+    last_request: datetime | None = None
+    last_kernel: datetime | None = None
+    last_terminal: datetime | None = None
+    kernels_busy: int = 0
+    sent_at: datetime

@@ -1,0 +1,89 @@
+"""The connection pool of one process, and the hints with which processes wake one another."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Self
+
+from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from .errors import UnavailableError
+
+COMMAND_TIMEOUT = timedelta(seconds=30)
+"""No statement of a service may take longer; a stuck one would hold back every follower."""
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """Postgres does not answer."""
+
+    code = "database_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The event store cannot be reached", remedy="Try again in a moment.")
+
+
+class Database:
+    """One engine; hands out transactions and nothing else.
+
+    Parameters
+    ----------
+    engine
+        An engine made by `open`.
+    """
+
+    def __init__(self, *, engine: AsyncEngine) -> None:
+        self.engine = engine
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: SecretStr, *, application: str, pool_size: int = 10) -> AsyncIterator[Self]:
+        """Open a pool under an application name and close it on leaving."""
+        engine = create_async_engine(
+            url.get_secret_value(),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            connect_args={
+                "timeout": 10,
+                "command_timeout": COMMAND_TIMEOUT.total_seconds(),
+                "server_settings": {"application_name": application, "jit": "off"},
+            },
+        )
+        try:
+            yield cls(engine=engine)
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Begin a transaction; commit on leaving, roll back on any exception.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            Postgres is down or the connection broke.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (OperationalError, InterfaceError, OSError) as error:
+            raise DatabaseUnavailableError from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise DatabaseUnavailableError from error
+            raise
+
+    async def ping(self) -> None:
+        """Raise DatabaseUnavailableError unless Postgres answers."""
+        async with self.transaction() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+
+    async def notify(self, topics: Iterable[str]) -> None:
+        """Tell listeners of all processes that there is something new under these topics. Only shortens their poll."""
+        async with self.transaction() as connection:
+            await connection.exec_driver_sql(
+                "SELECT pg_notify('heliostat', topic) FROM unnest($1::text[]) AS topic", (list(topics),)
+            )

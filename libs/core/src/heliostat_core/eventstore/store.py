@@ -1,0 +1,154 @@
+"""Appending to and reading from the log."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..contracts.events import event_adapter
+from ..database import Database
+from ..errors import ConflictError
+from ..ids import StreamId
+from .records import Cursor, NewEvent, Projection, Recorded
+
+_APPEND = """
+INSERT INTO events (stream, version, kind, actor, correlation_id, causation_id, data)
+SELECT $1::text, version, kind, actor, correlation_id, causation_id, data::jsonb
+FROM unnest($2::integer[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[])
+     AS new (version, kind, actor, correlation_id, causation_id, data)
+RETURNING version, position, xid::text::bigint, time
+"""
+
+_COLUMNS = "position, xid::text::bigint AS xid, stream, version, time, actor, correlation_id, causation_id, data"
+
+_READ_STREAM = text(
+    f"SELECT {_COLUMNS} FROM events WHERE stream = :stream AND version > :after ORDER BY version LIMIT :most"  # noqa: S608 a constant
+)
+
+_READ_LOG = text(
+    f"SELECT {_COLUMNS} FROM events"  # noqa: S608 a constant
+    " WHERE (xid, position) > (CAST(CAST(:xid AS text) AS xid8), :position)"
+    " AND xid < pg_snapshot_xmin(pg_current_snapshot())"
+    " ORDER BY xid, position LIMIT :most"
+)
+
+_READ_CORRELATED = text(
+    f"SELECT {_COLUMNS} FROM events WHERE correlation_id = :correlation_id ORDER BY position LIMIT :most"  # noqa: S608 a constant
+)
+
+
+class StreamConflictError(ConflictError):
+    """Somebody else appended to the stream first; read it again and decide again."""
+
+    code = "stream_conflict"
+
+    def __init__(self, *, stream: StreamId, expected: int) -> None:
+        super().__init__(f"Stream {stream} is not at version {expected} any more", remedy="Try again.")
+
+
+class EventStore:
+    """The log, with the read models that are kept in step with it.
+
+    Parameters
+    ----------
+    database
+        The pool.
+    projections
+        Read models of the events this process appends, applied in the transaction of the append.
+    """
+
+    def __init__(self, *, database: Database, projections: Sequence[Projection] = ()) -> None:
+        self.database = database
+        self._projections = projections
+
+    async def append(
+        self, connection: AsyncConnection, stream: StreamId, events: Sequence[NewEvent], *, expected: int
+    ) -> list[Recorded]:
+        """Append to one stream in the caller's transaction, whose last statement this should be.
+
+        The unique index on (stream, version) is the optimistic lock: a second writer of the same version waits for the
+        first to commit and then fails, so versions of a stream become visible in order and without a gap.
+
+        Raises
+        ------
+        StreamConflictError
+            The stream is not at version ``expected``; the transaction must be given up.
+        """
+        versions = range(expected + 1, expected + 1 + len(events))
+        columns: tuple[Any, ...] = (
+            stream,
+            list(versions),
+            [event.data.kind for event in events],
+            [event.actor for event in events],
+            [event.correlation_id for event in events],
+            [event.causation_id for event in events],
+            [event.data.model_dump_json() for event in events],
+        )
+        try:
+            rows = (await connection.exec_driver_sql(_APPEND, columns)).all()
+        except IntegrityError as error:
+            raise StreamConflictError(stream=stream, expected=expected) from error
+        placed = {version: (position, xid, time) for version, position, xid, time in rows}
+        recorded = []
+        for version, event in zip(versions, events, strict=True):
+            position, xid, time = placed[version]
+            recorded.append(
+                Recorded(
+                    cursor=Cursor(xid=xid, position=position),
+                    stream=stream,
+                    version=version,
+                    time=time,
+                    actor=event.actor,
+                    correlation_id=event.correlation_id,
+                    causation_id=event.causation_id,
+                    data=event.data,
+                )
+            )
+        for projection in self._projections:
+            for item in recorded:
+                await projection.apply(connection, item)
+        return recorded
+
+    async def read_stream(
+        self, connection: AsyncConnection, stream: StreamId, *, after: int = 0, most: int = 1000
+    ) -> list[Recorded]:
+        """List the events of one stream after a version, oldest first."""
+        rows = await connection.execute(_READ_STREAM, {"stream": stream, "after": after, "most": most})
+        return [_to_recorded(row) for row in rows]
+
+    async def read_version(self, connection: AsyncConnection, stream: StreamId) -> int:
+        """Read the version a stream is at; 0 where there is none."""
+        statement = text("SELECT coalesce(max(version), 0) FROM events WHERE stream = :stream")
+        return int((await connection.execute(statement, {"stream": stream})).scalar_one())
+
+    async def read_log(self, connection: AsyncConnection, *, after: Cursor, most: int = 500) -> list[Recorded]:
+        """List events of all streams after a cursor, leaving out those that an earlier one may still overtake.
+
+        Positions are drawn before commits, so ordering by them loses events that commit late. Here a row counts only
+        once its transaction is older than every running one (``xid < pg_snapshot_xmin``): whatever becomes visible
+        later has a higher xid and so comes after all that was returned, if the order is (xid, position).
+        """
+        values = {"xid": str(after.xid), "position": after.position, "most": most}
+        return [_to_recorded(row) for row in await connection.execute(_READ_LOG, values)]
+
+    async def read_correlated(
+        self, connection: AsyncConnection, correlation_id: Any, *, most: int = 1000
+    ) -> list[Recorded]:
+        """List all events of one correlation id (one launch across services) by position."""
+        values = {"correlation_id": correlation_id, "most": most}
+        return [_to_recorded(row) for row in await connection.execute(_READ_CORRELATED, values)]
+
+
+def _to_recorded(row: Any) -> Recorded:
+    return Recorded(
+        cursor=Cursor(xid=row.xid, position=row.position),
+        stream=StreamId(row.stream),
+        version=row.version,
+        time=row.time,
+        actor=row.actor,
+        correlation_id=row.correlation_id,
+        causation_id=row.causation_id,
+        data=event_adapter.validate_python(row.data),
+    )

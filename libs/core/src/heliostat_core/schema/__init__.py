@@ -1,0 +1,30 @@
+"""All tables, one file per table or pair that lives together. Column types are shared; ownership is by Postgres role."""
+
+from .builds import build_log_lines, builds, environments
+from .events import events
+from .followers import followers
+from .launches import launches
+from .metadata import metadata
+from .plans import plans, resolutions
+from .policy import decisions, policies, reservations, usage
+from .sessions import sessions, volumes
+from .work import work_items
+
+__all__ = [
+    "build_log_lines",
+    "builds",
+    "decisions",
+    "environments",
+    "events",
+    "followers",
+    "launches",
+    "metadata",
+    "plans",
+    "policies",
+    "reservations",
+    "resolutions",
+    "sessions",
+    "usage",
+    "volumes",
+    "work_items",
+]

@@ -1,0 +1,83 @@
+"""Hints that something is new. They only shorten a poll: nothing depends on one arriving.
+
+Senders tell their own process at once and others through Postgres. ``NOTIFY`` inside a writing transaction takes a lock
+that serialises commits, so hints are gathered and sent after the commit, at most fifty times a second.
+"""
+
+import asyncio
+from collections import defaultdict
+from datetime import timedelta
+
+import asyncpg
+
+from .database import Database
+
+_SEND_INTERVAL = timedelta(milliseconds=20)
+_LISTEN_CHECK = timedelta(seconds=5)
+
+
+class Wakeups:
+    """Topics of one process: wait for one, announce one.
+
+    Parameters
+    ----------
+    database
+        The pool through which hints are sent.
+    """
+
+    def __init__(self, *, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._outbox: set[str] = set()
+        self._pending = asyncio.Event()
+
+    def announce(self, *topics: str) -> None:
+        """Wake waiters of these topics here now, and those of other processes soon. Call it after the commit."""
+        for topic in topics:
+            self._wake(topic)
+        self._outbox.update(topics)
+        self._pending.set()
+
+    async def wait(self, *topics: str, at_most: timedelta) -> None:
+        """Return when one of the topics is announced, or after a while."""
+        event = asyncio.Event()
+        for topic in topics:
+            self._waiting[topic].add(event)
+        try:
+            async with asyncio.timeout(at_most.total_seconds()):
+                await event.wait()
+        except TimeoutError:
+            return
+        finally:
+            for topic in topics:
+                self._waiting[topic].discard(event)
+                if not self._waiting[topic]:
+                    del self._waiting[topic]
+
+    async def send(self) -> None:
+        """Send what was announced to other processes, for ever. A background job."""
+        while True:
+            await self._pending.wait()
+            self._pending.clear()
+            topics, self._outbox = self._outbox, set()
+            await self._database.notify(topics)
+            await asyncio.sleep(_SEND_INTERVAL.total_seconds())
+
+    async def listen(self) -> None:
+        """Hear other processes, for ever, until the connection breaks. A background job."""
+        url = self._database.engine.url
+        connection = await asyncpg.connect(
+            user=url.username, password=url.password, database=url.database,
+            host=url.host or url.query.get("host"), port=url.port or 5432, timeout=10,
+        )  # fmt: skip
+        try:
+            await connection.add_listener("heliostat", lambda _c, _p, _ch, topic: self._wake(topic))
+            while True:
+                await asyncio.sleep(_LISTEN_CHECK.total_seconds())
+                await connection.execute("SELECT 1", timeout=5)
+        finally:
+            connection.terminate()
+
+    def _wake(self, topic: str) -> None:
+        for event in self._waiting.get(topic, ()):
+            event.set()

@@ -1,0 +1,39 @@
+"""Fixtures of all tiers."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from heliostat_core.database import Database
+from pydantic import SecretStr
+
+from tests.support.hub import FakeHub, running_hub
+from tests.support.postgres import Postgres, running_postgres
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A throw-away Postgres server with a migrated template database."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+async def database_name(postgres: Postgres) -> AsyncIterator[str]:
+    """A fresh, migrated database, dropped after the test."""
+    name = await postgres.create_database()
+    yield name
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def database(postgres: Postgres, database_name: str) -> AsyncIterator[Database]:
+    """A pool on a fresh database, as its owner."""
+    async with Database.open(SecretStr(postgres.url(database_name)), application="tests") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[FakeHub]:
+    """A hub that knows the tokens a test gives it."""
+    async with running_hub() as running:
+        yield running
