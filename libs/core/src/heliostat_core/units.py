@@ -28,7 +28,10 @@ def parse_duration(text: str) -> timedelta:
         if unit not in _DURATIONS:
             raise ValueError(f"{unit!r} is not a unit of time; use one of {', '.join(_DURATIONS)}")
         total += float(number) * _DURATIONS[unit]
-    return timedelta(seconds=total)
+    try:
+        return timedelta(seconds=total)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is longer than any duration can be") from error
 
 
 def format_duration(value: timedelta) -> str:
@@ -50,7 +53,10 @@ def parse_size(text: str) -> int:
     match = _QUANTITY.fullmatch(text)
     if match is None or match[2] not in _SIZES:
         raise ValueError(f"{text!r} is not a size; write a number and one of {', '.join(_SIZES)}")
-    return round(float(match[1]) * _SIZES[match[2]])
+    try:
+        return int(float(match[1]) * _SIZES[match[2]] + 0.5)
+    except OverflowError as error:
+        raise ValueError(f"{text[:40]!r} is larger than any size can be") from error
 
 
 def format_size(value: int) -> str:

@@ -1,40 +1,55 @@
 """The policy service's HTTP surface."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..units import Duration, Size
 from .model import WireModel
+
+Period = Annotated[Duration, Field(gt=timedelta(0), le=timedelta(days=3650))]
+"""A duration a policy may name; the upper bound keeps sums with a time inside what a ``datetime`` can hold."""
+
+Amount = Annotated[Size, Field(gt=0, le=2**50)]
+"""Bytes a policy may grant: up to 1 PiB, which fits every column and kernel interface."""
+
+Cores = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+"""CPU cores; fractions are fine."""
+
+NameLength = Annotated[int, Field(ge=1, le=30)]
+"""Characters; JupyterHub itself allows no more than 30."""
+
+ServerCount = Annotated[int, Field(ge=0, le=10_000)]
+"""A number of named servers."""
 
 
 class Rules(WireModel):
     """All rules of a policy; a null ``idle_timeout`` means never."""
 
-    server_name_length: int = Field(ge=1, le=30)
-    named_servers: int = Field(ge=0)
-    idle_timeout: Duration | None
-    idle_warning: Duration | None
-    storage: Size
-    cpu: float = Field(gt=0)
-    memory: Size
+    server_name_length: NameLength
+    named_servers: ServerCount
+    idle_timeout: Period | None
+    idle_warning: Period | None
+    storage: Amount
+    cpu: Cores
+    memory: Amount
     require_enforcement: bool
     launches: bool = Field(description="whether repositories may be built and launched at all")
 
 
 class RulesOverride(WireModel):
-    """The rules an override replaces; what it does not name stays as it is."""
+    """The rules an override replaces; what it does not name (``model_fields_set``) stays as it is."""
 
-    server_name_length: int | None = Field(default=None, ge=1, le=30)
-    named_servers: int | None = Field(default=None, ge=0)
-    idle_timeout: Duration | None = None
-    idle_warning: Duration | None = None
-    storage: Size | None = None
-    cpu: float | None = Field(default=None, gt=0)
-    memory: Size | None = None
+    server_name_length: NameLength | None = None
+    named_servers: ServerCount | None = None
+    idle_timeout: Period | None = None
+    idle_warning: Period | None = None
+    storage: Amount | None = None
+    cpu: Cores | None = None
+    memory: Amount | None = None
     require_enforcement: bool | None = None
     launches: bool | None = None
 
@@ -70,7 +85,14 @@ class PolicyVersionView(WireModel):
     changed_by: str
     comment: str
     source: str = Field(description="the YAML text")
-    document: PolicyDocument
+    document: PolicyDocument | None = Field(description="null where this release cannot read an old text any more")
+
+
+class PolicyVersionsView(WireModel):
+    """The policy in force and the versions before it, newest first."""
+
+    in_force: int
+    versions: list[PolicyVersionView]
 
 
 class PolicyChange(WireModel):
@@ -80,6 +102,43 @@ class PolicyChange(WireModel):
     comment: str = Field(default="", max_length=1000)
     dry_run: bool = False
     expected_version: int | None = Field(default=None, description="refused when the policy in force is another")
+
+
+class RuleChange(WireModel):
+    """One rule that a new policy changes; ``scope`` is ``default`` or the name of an override, null means not there."""
+
+    scope: str
+    rule: str
+    before: Any
+    after: Any
+
+
+class LimitExcess(WireModel):
+    """Something that exists already and that a new policy would not allow to be made again. It is left alone."""
+
+    user: str
+    server_name: str | None
+    rule: str
+    limit: int
+    current: int
+    message: str
+
+
+class PolicyEffects(WireModel):
+    """What a new policy changes, against the usage known now."""
+
+    changes: list[RuleChange]
+    excesses: list[LimitExcess] = Field(description="at most 200")
+    users_checked: int
+
+
+class PolicyChangeView(WireModel):
+    """The answer to a new policy: the version it got, or would get in a dry run, and what it changes."""
+
+    version: int
+    changed: bool = Field(description="false for a dry run, and for the text that is in force already")
+    dry_run: bool
+    effects: PolicyEffects
 
 
 class AdmissionAction(StrEnum):
@@ -110,6 +169,12 @@ class AdmissionRequest(WireModel):
     correlation_id: UUID | None = None
     servers: list[ServerFact] = []
     unenforced: list[str] = Field(default=[], description="resources this host cannot limit")
+
+    @model_validator(mode="after")
+    def _name_the_server(self) -> Self:
+        if self.server_name is None and self.action is not AdmissionAction.BUILD:
+            raise ValueError("server_name is needed for create, start and rename; the default server is the empty name")
+        return self
 
 
 class AdmissionView(WireModel):
@@ -187,6 +252,12 @@ class DecisionView(WireModel):
     facts: dict[str, Any]
 
 
+class DecisionsView(WireModel):
+    """Recorded decisions, newest first."""
+
+    decisions: list[DecisionView]
+
+
 class UsageView(WireModel):
     """What a user has of what the policy counts."""
 
@@ -201,5 +272,7 @@ class EffectivePolicyView(WireModel):
     user: str
     policy_version: int
     rules: Rules
-    source: dict[str, str]
+    source: dict[str, str] = Field(description="for each rule, ``default`` or the override it came from")
     usage: UsageView
+    groups: list[str] = Field(default=[], description="the groups that were taken into account")
+    repository: str | None = None
