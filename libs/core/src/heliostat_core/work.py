@@ -18,8 +18,13 @@ from .database import Database, DatabaseUnavailableError
 from .errors import HeliostatError
 
 _ADD = text("INSERT INTO work_items (kind, key) VALUES (:kind, :key) ON CONFLICT DO NOTHING")
+_ADD_HELD = text("""
+INSERT INTO work_items (kind, key, attempts, lease_token, lease_owner, available_at)
+VALUES (:kind, :key, 1, :token, :owner, now() + :duration) ON CONFLICT DO NOTHING
+""")
 _CLAIM = text("""
-UPDATE work_items SET lease_token = :token, lease_owner = :owner, attempts = attempts + 1, available_at = now() + :duration
+UPDATE work_items
+SET lease_token = :token, lease_owner = :owner, attempts = attempts + 1, available_at = now() + :duration
 WHERE (kind, key) IN (
     SELECT kind, key FROM work_items
     WHERE kind = :kind AND available_at <= now() AND (CAST(:key AS text) IS NULL OR key = :key)
@@ -80,6 +85,14 @@ class WorkQueue:
         """Put work there in the caller's transaction, unless it is there already."""
         await connection.execute(_ADD, {"kind": kind, "key": key})
 
+    async def add_held(self, connection: AsyncConnection, *, kind: str, key: str) -> Lease | None:
+        """Put work there in the caller's transaction, already leased to this process; None if it is there already."""
+        token = uuid4()
+        values = {"token": token, "owner": self._owner, "duration": self._duration, "kind": kind, "key": key}
+        if (await connection.execute(_ADD_HELD, values)).rowcount == 0:
+            return None
+        return Lease(kind=kind, key=key, token=token, attempt=1)
+
     async def claim(self, kind: str, *, most: int = 1, key: str | None = None) -> list[Lease]:
         """Take available work (only ``key`` where given); a lease's token is unknown to anybody else."""
         token = uuid4()
@@ -118,7 +131,7 @@ class WorkQueue:
 
     @asynccontextmanager
     async def held(self, lease: Lease) -> AsyncIterator[None]:
-        """Keep the lease renewed while the body runs; the body is cancelled when the lease is lost or cannot be renewed.
+        """Keep the lease renewed while the body runs; cancel the body when it is lost or cannot be renewed.
 
         Raises
         ------

@@ -28,6 +28,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "launches": _OWN,
         "sessions": _OWN,
         "volumes": _OWN,
+        "observations": _ALL,
         "build_log_lines": _READ,
         "builds": _READ,
         "alembic_version": _READ,

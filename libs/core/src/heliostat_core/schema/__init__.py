@@ -1,10 +1,11 @@
-"""All tables, one file per table or pair that lives together. Column types are shared; ownership is by Postgres role."""
+"""All tables, one file per table or group that lives together; ownership is by Postgres role."""
 
 from .builds import build_log_lines, builds, environments
 from .events import events
 from .followers import followers
 from .launches import launches
 from .metadata import metadata
+from .observations import observations
 from .plans import plans, resolutions
 from .policy import decisions, policies, reservations, usage
 from .sessions import sessions, volumes
@@ -19,6 +20,7 @@ __all__ = [
     "followers",
     "launches",
     "metadata",
+    "observations",
     "plans",
     "policies",
     "reservations",

@@ -1,6 +1,6 @@
 """Read models of the sessions service: servers and their storage."""
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from .metadata import Timestamp, metadata
@@ -9,6 +9,7 @@ sessions = Table(
     "sessions",
     metadata,
     Column("id", Uuid, primary_key=True),
+    Column("version", Integer, nullable=False),
     Column("user", Text, nullable=False),
     Column("server_name", Text, nullable=False),
     Column("origin", Text, nullable=False),

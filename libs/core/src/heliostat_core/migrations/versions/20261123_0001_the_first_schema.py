@@ -141,6 +141,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("idempotency_key IS NOT NULL"),
     )
     op.create_table(
+        "observations",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("last_activity", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("source", sa.Text(), nullable=True),
+        sa.Column("observed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("groups", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_observations")),
+    )
+    op.create_table(
         "plans",
         sa.Column("repo", sa.Text(), nullable=False),
         sa.Column("commit", sa.Text(), nullable=False),
@@ -177,6 +186,7 @@ def upgrade() -> None:
     op.create_table(
         "sessions",
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("user", sa.Text(), nullable=False),
         sa.Column("server_name", sa.Text(), nullable=False),
         sa.Column("origin", sa.Text(), nullable=False),
@@ -262,6 +272,7 @@ def downgrade() -> None:
     op.drop_table("reservations")
     op.drop_table("policies")
     op.drop_table("plans")
+    op.drop_table("observations")
     op.drop_index(
         "uq_launches_user_idempotency_key",
         table_name="launches",
