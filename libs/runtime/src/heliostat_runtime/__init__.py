@@ -43,7 +43,8 @@ Environments and content archives::
     environments.path(environment_id) -> Path; await environments.exists(environment_id) -> bool
     staging = await environments.staging(environment_id) -> Path
     path = await environments.publish(staging, environment_id, manifest) -> Path
-    await environments.read_manifest(environment_id) -> dict | None; await environments.list_() -> tuple[str, ...]
+    await environments.discard(staging)               # a build that failed
+    await environments.read_manifest(environment_id) -> dict; await environments.list_() -> tuple[str, ...]
     await environments.retire(environment_id); await environments.reconcile()
     contents = ContentStore(state)
     await contents.ensure(content_id, checkout) -> Path; contents.path(content_id) -> Path
@@ -60,3 +61,71 @@ Servers::
     await servers.list_() -> tuple[ServerRecord, ...]
     await servers.reconcile(known_volume_ids)         # kills what nobody claims, cleans up what has ended
 """
+
+from .capabilities import HostCapabilities
+from .cgroups import ControlGroup, ControlGroups
+from .contents import ContentStore
+from .environments import EnvironmentStore
+from .errors import (
+    ArchiveError,
+    EnvironmentMissingError,
+    HostCommandError,
+    RuntimeHostError,
+    ServerStartError,
+    ServerStopError,
+    UidsExhaustedError,
+    VolumeBusyError,
+    VolumeMissingError,
+)
+from .host import instance_name, probe_host
+from .interpreters import interpreter_binds, interpreter_prefixes
+from .launch import Sandbox
+from .limits import Enforcement, Limits, Usage
+from .sandbox_spec import BUILD_IDENTITY, Bind, DataFile, Identity, SandboxSpec
+from .server import ServerProcess, ServerStatus
+from .server_plan import ServerSpec
+from .server_run import ServerRecord
+from .servers import Servers
+from .volume import Measurement, Owner, Volume, VolumeId, VolumeLease
+from .volumes import VolumeStore
+
+__all__ = [
+    "BUILD_IDENTITY",
+    "ArchiveError",
+    "Bind",
+    "ContentStore",
+    "ControlGroup",
+    "ControlGroups",
+    "DataFile",
+    "Enforcement",
+    "EnvironmentMissingError",
+    "EnvironmentStore",
+    "HostCapabilities",
+    "HostCommandError",
+    "Identity",
+    "Limits",
+    "Measurement",
+    "Owner",
+    "RuntimeHostError",
+    "Sandbox",
+    "SandboxSpec",
+    "ServerProcess",
+    "ServerRecord",
+    "ServerSpec",
+    "ServerStartError",
+    "ServerStatus",
+    "ServerStopError",
+    "Servers",
+    "UidsExhaustedError",
+    "Usage",
+    "Volume",
+    "VolumeBusyError",
+    "VolumeId",
+    "VolumeLease",
+    "VolumeMissingError",
+    "VolumeStore",
+    "instance_name",
+    "interpreter_binds",
+    "interpreter_prefixes",
+    "probe_host",
+]
