@@ -2,10 +2,11 @@
 
 from .follower import Follower
 from .rebuild import rebuild
-from .records import Cursor, NewEvent, Projection, Recorded
+from .records import BulkProjection, Cursor, NewEvent, Projection, Recorded
 from .store import EventStore, StreamConflictError
 
 __all__ = [
+    "BulkProjection",
     "Cursor",
     "EventStore",
     "Follower",

@@ -24,7 +24,7 @@ async def rebuild(store: EventStore, projections: Sequence[Projection]) -> int:
 async def _replay(connection: AsyncConnection, store: EventStore, projections: Sequence[Projection]) -> int:
     cursor = Cursor()
     count = 0
-    while events := await store.read_log(connection, after=cursor):
+    while events := await store.read_log(connection, after=cursor, settled=False):
         for event in events:
             for projection in projections:
                 await projection.apply(connection, event)

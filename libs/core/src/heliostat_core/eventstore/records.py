@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from sqlalchemy import Table
@@ -51,7 +51,17 @@ class Projection(Protocol):
     A row belongs to one stream, so that the order between streams does not matter and a rebuild comes out equal.
     """
 
-    tables: Sequence[Table]
+    @property
+    def tables(self) -> Sequence[Table]:
+        """What it writes, and nothing else does."""
 
     async def apply(self, connection: AsyncConnection, event: Recorded) -> None:
         """Bring the read model forward by one event; events of other kinds are none of its business."""
+
+
+@runtime_checkable
+class BulkProjection(Projection, Protocol):
+    """A read model that takes many events in one statement, for those that are appended by the thousand."""
+
+    async def apply_all(self, connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+        """Bring the read model forward by several events, in their order."""

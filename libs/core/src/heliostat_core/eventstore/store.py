@@ -1,6 +1,6 @@
 """Appending to and reading from the log."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -11,14 +11,23 @@ from ..contracts.events import event_adapter
 from ..database import Database
 from ..errors import ConflictError
 from ..ids import StreamId
-from .records import Cursor, NewEvent, Projection, Recorded
+from .records import BulkProjection, Cursor, NewEvent, Projection, Recorded
 
 _APPEND = """
 INSERT INTO events (stream, version, kind, actor, correlation_id, causation_id, data)
 SELECT $1::text, version, kind, actor, correlation_id, causation_id, data::jsonb
 FROM unnest($2::integer[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[])
      AS new (version, kind, actor, correlation_id, causation_id, data)
-RETURNING version, position, xid::text::bigint, time
+RETURNING version, position, xid::text::bigint AS xid, time
+"""
+
+_APPEND_FIRST = """
+INSERT INTO events (stream, version, kind, actor, correlation_id, causation_id, data)
+SELECT stream, 1, kind, actor, correlation_id, causation_id, data::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[])
+     AS new (stream, kind, actor, correlation_id, causation_id, data)
+ON CONFLICT (stream, version) DO NOTHING
+RETURNING stream, position, xid::text::bigint AS xid, time
 """
 
 _COLUMNS = "position, xid::text::bigint AS xid, stream, version, time, actor, correlation_id, causation_id, data"
@@ -27,12 +36,9 @@ _READ_STREAM = text(
     f"SELECT {_COLUMNS} FROM events WHERE stream = :stream AND version > :after ORDER BY version LIMIT :most"  # noqa: S608 a constant
 )
 
-_READ_LOG = text(
-    f"SELECT {_COLUMNS} FROM events"  # noqa: S608 a constant
-    " WHERE (xid, position) > (CAST(CAST(:xid AS text) AS xid8), :position)"
-    " AND xid < pg_snapshot_xmin(pg_current_snapshot())"
-    " ORDER BY xid, position LIMIT :most"
-)
+_AFTER = f"SELECT {_COLUMNS} FROM events WHERE (xid, position) > (CAST(CAST(:xid AS text) AS xid8), :position)"  # noqa: S608 a constant
+_READ_LOG = text(f"{_AFTER} AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY xid, position LIMIT :most")
+_READ_VISIBLE = text(f"{_AFTER} ORDER BY xid, position LIMIT :most")
 
 _READ_CORRELATED = text(
     f"SELECT {_COLUMNS} FROM events WHERE correlation_id = :correlation_id ORDER BY position LIMIT :most"  # noqa: S608 a constant
@@ -90,26 +96,39 @@ class EventStore:
             rows = (await connection.exec_driver_sql(_APPEND, columns)).all()
         except IntegrityError as error:
             raise StreamConflictError(stream=stream, expected=expected) from error
-        placed = {version: (position, xid, time) for version, position, xid, time in rows}
-        recorded = []
-        for version, event in zip(versions, events, strict=True):
-            position, xid, time = placed[version]
-            recorded.append(
-                Recorded(
-                    cursor=Cursor(xid=xid, position=position),
-                    stream=stream,
-                    version=version,
-                    time=time,
-                    actor=event.actor,
-                    correlation_id=event.correlation_id,
-                    causation_id=event.causation_id,
-                    data=event.data,
-                )
-            )
+        placed = {row.version: row for row in rows}
+        recorded = [
+            _place(event, stream, version, placed[version]) for version, event in zip(versions, events, strict=True)
+        ]
+        await self._project(connection, recorded)
+        return recorded
+
+    async def append_first(self, connection: AsyncConnection, events: Mapping[StreamId, NewEvent]) -> list[Recorded]:
+        """Begin many streams with one event each, in one statement; streams that exist already are left alone.
+
+        For what is recorded under an id derived from its content, so that recording it again changes nothing.
+        Returns what was appended.
+        """
+        columns: tuple[Any, ...] = (
+            list(events),
+            [event.data.kind for event in events.values()],
+            [event.actor for event in events.values()],
+            [event.correlation_id for event in events.values()],
+            [event.causation_id for event in events.values()],
+            [event.data.model_dump_json() for event in events.values()],
+        )
+        rows = (await connection.exec_driver_sql(_APPEND_FIRST, columns)).all()
+        recorded = [_place(events[StreamId(row.stream)], StreamId(row.stream), 1, row) for row in rows]
+        await self._project(connection, recorded)
+        return recorded
+
+    async def _project(self, connection: AsyncConnection, recorded: Sequence[Recorded]) -> None:
         for projection in self._projections:
+            if isinstance(projection, BulkProjection):
+                await projection.apply_all(connection, recorded)
+                continue
             for item in recorded:
                 await projection.apply(connection, item)
-        return recorded
 
     async def read_stream(
         self, connection: AsyncConnection, stream: StreamId, *, after: int = 0, most: int = 1000
@@ -123,15 +142,20 @@ class EventStore:
         statement = text("SELECT coalesce(max(version), 0) FROM events WHERE stream = :stream")
         return int((await connection.execute(statement, {"stream": stream})).scalar_one())
 
-    async def read_log(self, connection: AsyncConnection, *, after: Cursor, most: int = 500) -> list[Recorded]:
+    async def read_log(
+        self, connection: AsyncConnection, *, after: Cursor, most: int = 500, settled: bool = True
+    ) -> list[Recorded]:
         """List events of all streams after a cursor, leaving out those that an earlier one may still overtake.
 
         Positions are drawn before commits, so ordering by them loses events that commit late. Here a row counts only
         once its transaction is older than every running one (``xid < pg_snapshot_xmin``): whatever becomes visible
         later has a higher xid and so comes after all that was returned, if the order is (xid, position).
+
+        Not ``settled`` also returns what is committed but may still be overtaken: for a rebuild, which has locked out
+        the writers of its tables and must not leave out what they committed while an older transaction was running.
         """
         values = {"xid": str(after.xid), "position": after.position, "most": most}
-        return [_to_recorded(row) for row in await connection.execute(_READ_LOG, values)]
+        return [_to_recorded(row) for row in await connection.execute(_READ_LOG if settled else _READ_VISIBLE, values)]
 
     async def read_correlated(
         self, connection: AsyncConnection, correlation_id: Any, *, most: int = 1000
@@ -139,6 +163,19 @@ class EventStore:
         """List all events of one correlation id (one launch across services) by position."""
         values = {"correlation_id": correlation_id, "most": most}
         return [_to_recorded(row) for row in await connection.execute(_READ_CORRELATED, values)]
+
+
+def _place(event: NewEvent, stream: StreamId, version: int, row: Any) -> Recorded:
+    return Recorded(
+        cursor=Cursor(xid=row.xid, position=row.position),
+        stream=stream,
+        version=version,
+        time=row.time,
+        actor=event.actor,
+        correlation_id=event.correlation_id,
+        causation_id=event.causation_id,
+        data=event.data,
+    )
 
 
 def _to_recorded(row: Any) -> Recorded:
