@@ -1,0 +1,7 @@
+"""Configuration of the local JupyterHub; all settings are HELIOSTAT_HUB_* variables, see `heliostat_hub.config`."""
+
+from heliostat_hub import HubConfig, ProcessHost, configure, schedule_background
+
+host = ProcessHost.open(HubConfig())
+configure(get_config(), host)  # noqa: F821 given by JupyterHub
+background = schedule_background(host)

@@ -1,0 +1,45 @@
+"""What goes on inside the hub besides answering: orphans and half-done deletions are cleared up, at start and after."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from heliostat_core.supervisor import Job, Supervisor
+from heliostat_runtime import VolumeId
+from jupyterhub.app import JupyterHub
+from prometheus_client import REGISTRY
+
+from .host import ProcessHost
+
+INTERVAL = timedelta(seconds=60)
+_HUB_POLL = timedelta(milliseconds=100)
+
+
+async def reconcile(host: ProcessHost, hub: Any) -> None:
+    """Kill servers that no record of the hub claims, finish deletions, and clear up after what was interrupted."""
+    spawners = [spawner for user in hub.users.values() for spawner in user.spawners.values() if spawner.active]
+    await host.servers.reconcile({VolumeId(spawner.volume_id) for spawner in spawners if spawner.volume_id})
+    await host.deletions.finish()
+    await host.volumes.reconcile()
+
+
+async def run_background(host: ProcessHost) -> None:
+    """Reconcile every minute from the moment the hub knows its servers; runs until cancelled."""
+    hub = JupyterHub.instance()
+    while hub.http_server is None:  # noqa: ASYNC110 the hub offers nothing to wait for
+        await asyncio.sleep(_HUB_POLL.total_seconds())
+    job = Job("reconcile servers", INTERVAL, lambda: reconcile(host, hub))
+    async with Supervisor(registry=REGISTRY).running([job]):
+        await asyncio.Event().wait()
+
+
+def schedule_background(host: ProcessHost) -> asyncio.Task[None] | None:
+    """Start the background work in the hub's loop; None in the hub's commands that have no loop (``upgrade-db``).
+
+    The hub cancels and awaits all tasks of its loop when it ends; the caller keeps the reference.
+    """
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+    return loop.create_task(run_background(host), name="heliostat background")

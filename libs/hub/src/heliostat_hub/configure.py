@@ -1,0 +1,108 @@
+"""The hub's configuration, from `HubConfig`."""
+
+from pathlib import Path
+from typing import Any
+
+from .config import HubConfig, HubServiceConfig
+from .gate import build_limit_hook
+from .host import ProcessHost
+from .pages import build_template_variables
+from .spawner import bind_spawner
+
+LAUNCH = "custom:heliostat:launch"
+ADMIN = "custom:heliostat:admin"
+SERVER_TOKEN_SCOPES = ("users:activity!user", "access:servers!server", "access:services!service=binder")
+"""All a server's own token may: report its activity, at the hub and at sessions, and reach itself."""
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_SLOW_SPAWN = 0.3  # seconds POST waits: long enough for policy's refusal, not for a start
+_SERVICE_TIMEOUT = 1  # seconds; the hub serves nobody while it waits for a service
+_ROLE_SCOPES = {
+    "binder": (
+        "start:servers",
+        "delete:servers",
+        "read:servers",
+        "list:users",
+        "read:users:groups",
+        "read:users:activity",
+    )
+}
+
+
+def configure(c: Any, host: ProcessHost) -> None:
+    """Fill JupyterHub's configuration object."""
+    config = host.config
+    _configure_hub(c, config)
+    _configure_sign_in(c, config)
+    _configure_access(c, config)
+    _configure_servers(c, host)
+    _configure_pages(c, host)
+
+
+def _configure_hub(c: Any, config: HubConfig) -> None:
+    c.JupyterHub.bind_url = str(config.bind_url)
+    c.JupyterHub.public_url = str(config.public_url)
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{config.port}"
+    c.JupyterHub.db_url = f"sqlite:///{config.state_directory / 'hub' / 'jupyterhub.sqlite'}"
+    c.JupyterHub.cookie_secret_file = str(config.cookie_secret_file)
+    c.JupyterHub.default_url = "/hub/home"
+    c.JupyterHub.tornado_settings = {"slow_spawn_timeout": _SLOW_SPAWN}
+    c.JupyterHub.cleanup_servers = True
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = str(config.proxy_api_url).rstrip("/")
+
+
+def _configure_sign_in(c: Any, config: HubConfig) -> None:
+    c.JupyterHub.authenticator_class = "shared-password"
+    c.Authenticator.allowed_users = {config.username}
+    c.Authenticator.admin_users = {config.admin_username}
+    c.SharedPasswordAuthenticator.user_password = config.user_password.get_secret_value()
+    c.SharedPasswordAuthenticator.admin_password = config.admin_password.get_secret_value()
+    c.JupyterHub.api_tokens = {config.admin_api_token.get_secret_value(): config.admin_username}
+
+
+def _configure_access(c: Any, config: HubConfig) -> None:
+    c.JupyterHub.custom_scopes = {
+        LAUNCH: {"description": "Build and launch repositories with Heliostat"},
+        ADMIN: {"description": "Administer Heliostat", "subscopes": [LAUNCH]},
+    }
+    names = [service.name for service in config.services]
+    c.JupyterHub.extra_user_scopes = {LAUNCH, *(f"access:services!service={name}" for name in names)}
+    c.JupyterHub.services = [_build_service(service) for service in config.services]
+    c.JupyterHub.load_roles = [
+        {"name": "heliostat-admin", "scopes": [ADMIN], "users": [config.admin_username]},
+        *(
+            {"name": f"heliostat-{name}", "scopes": list(_ROLE_SCOPES[name]), "services": [name]}
+            for name in names
+            if name in _ROLE_SCOPES
+        ),
+    ]
+
+
+def _build_service(service: HubServiceConfig) -> dict[str, Any]:
+    return {
+        "name": service.name,
+        "url": str(service.url),
+        "api_token": service.api_token.get_secret_value(),
+        "timeout": _SERVICE_TIMEOUT,
+        "display": service.name == "binder",
+        "oauth_no_confirm": True,
+        "oauth_redirect_uri": f"/services/{service.name}/oauth_callback",
+        "oauth_client_allowed_scopes": [LAUNCH, ADMIN, "read:users:groups!user"],
+    }
+
+
+def _configure_servers(c: Any, host: ProcessHost) -> None:
+    c.JupyterHub.spawner_class = bind_spawner(host)
+    c.JupyterHub.allow_named_servers = True
+    c.JupyterHub.named_server_limit_per_user = build_limit_hook(host.gate)
+    c.Spawner.server_token_scopes = list(SERVER_TOKEN_SCOPES)
+    c.Spawner.env_keep = []  # the hub's PATH, VIRTUAL_ENV and secrets are not the servers' business
+    c.Spawner.start_timeout = 90
+    c.Spawner.http_timeout = 30
+    c.Spawner.poll_interval = 10
+
+
+def _configure_pages(c: Any, host: ProcessHost) -> None:
+    c.JupyterHub.template_paths = [str(_TEMPLATES)]
+    c.JupyterHub.template_vars = build_template_variables(host.desk, grant_key=host.config.grant_key)

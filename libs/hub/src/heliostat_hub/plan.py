@@ -1,0 +1,64 @@
+"""What a server is started with, as pure functions of the grant, the rules and the hub's variables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from heliostat_core.contracts.policy import Rules
+from heliostat_core.grants import Grant
+from heliostat_core.units import format_size
+from heliostat_runtime import Enforcement, Limits
+
+PROCESS_LIMIT = 4096  # processes and threads; JupyterLab with ten kernels has some 300, a fork bomb ends here
+
+
+def build_command(base_environment: Path) -> tuple[str, ...]:
+    """Build the server's command.
+
+    The interpreter is isolated (``-I``): the home is the working directory, and a repository with a ``json.py`` must
+    not break JupyterLab. Kernels are those of the repository's environment, never the server's own.
+    """
+    programs = base_environment / "bin"
+    return (
+        str(programs / "python"),
+        "-I",
+        str(programs / "jupyterhub-singleuser"),
+        "--KernelSpecManager.ensure_native_kernel=False",
+    )
+
+
+def build_default_url(path: str | None) -> str:
+    """Build the page a server opens with; a path is relative to the home and may hold any character."""
+    target = (path or "").strip("/")
+    return f"/lab/tree/{quote(target)}" if target else "/lab"
+
+
+def build_limits(rules: Rules) -> Limits:
+    """Build the limits of a server's processes."""
+    return Limits(cpu=rules.cpu, memory=rules.memory, pids=PROCESS_LIMIT)
+
+
+def build_variables(hub_variables: Mapping[str, str | None], *, activity_url: str) -> dict[str, str]:
+    """Build the variables added to a server's environment: the hub's own, and where to report activity."""
+    variables = {name: value for name, value in hub_variables.items() if value is not None}
+    return {**variables, "HELIOSTAT_ACTIVITY_URL": activity_url}
+
+
+def describe_admission(rules: Rules, *, policy_version: int) -> str:
+    """Say what a server was admitted with."""
+    memory, storage = format_size(rules.memory), format_size(rules.storage)
+    return f"Admitted by policy version {policy_version}: {rules.cpu:g} CPU, {memory} RAM, {storage} storage"
+
+
+def describe_unenforced(enforcement: tuple[Enforcement, ...]) -> list[str]:
+    """Say which limits this host does not enforce, and why."""
+    return [
+        f"Not enforced here: {found.resource}. {found.reason or ''}".strip()
+        for found in enforcement
+        if not found.enforced
+    ]
+
+
+def describe_origin(grant: Grant | None) -> str | None:
+    """Say where a server came from, in one line."""
+    return None if grant is None else f"{grant.repo} @ {grant.commit[:12]}"
