@@ -1,0 +1,16 @@
+"""A jupyter_server extension that reports what a user really does.
+
+JupyterHub's own ``last_activity`` counts the polling of a visible, idle tab as activity and a silent computation as
+none. This extension looks at the causes instead, and reports each with its time to Heliostat's sessions service. It is
+enabled by the configuration file its wheel installs, and does nothing where no address to report to is set.
+"""
+
+from typing import Any
+
+from .extension import ActivityExtension
+
+__all__ = ["ActivityExtension"]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    return [{"module": "heliostat_singleuser", "app": ActivityExtension}]
