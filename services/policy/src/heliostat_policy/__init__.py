@@ -1,0 +1,1 @@
+"""Versioned policies, admission, limits and idle verdicts with explanations."""

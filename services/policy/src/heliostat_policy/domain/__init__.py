@@ -1,0 +1,1 @@
+"""Pure functions of (policy, facts, now); no I/O."""

@@ -1,0 +1,1 @@
+"""The HTTP face; parses, authorises, calls one service."""

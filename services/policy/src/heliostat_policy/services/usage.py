@@ -1,0 +1,42 @@
+"""Following the log: which servers exist, and which reservations are done with."""
+
+from heliostat_core.contracts.events import SessionDeleted
+from heliostat_core.database import Database
+from heliostat_core.eventstore import EventStore, Follower, Recorded
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..storage.projections import UsageProjection
+from ..storage.reservations import ReservationStorage
+from ..storage.usage import UsageStorage
+
+FOLLOWER = "policy-usage"
+
+
+class UsageService:
+    """Keeps `usage` and the reservations in step with the sessions service's events."""
+
+    def __init__(
+        self, *, database: Database, store: EventStore, usage: UsageStorage, reservations: ReservationStorage
+    ) -> None:
+        self._database = database
+        self._usage = usage
+        self._reservations = reservations
+        self._projection = UsageProjection()
+        self._follower = Follower(store=store, name=FOLLOWER, effect=self._apply)
+
+    async def catch_up(self) -> int:
+        """Apply the events that are new."""
+        return await self._follower.catch_up()
+
+    async def delete_expired_reservations(self) -> None:
+        """Drop reservations nobody asks about any more."""
+        async with self._database.transaction() as connection:
+            await self._reservations.delete_expired(connection)
+
+    async def _apply(self, connection: AsyncConnection, event: Recorded) -> None:
+        if isinstance(event.data, SessionDeleted):
+            server = await self._usage.read_server(connection, event.data.session_id)
+            if server is not None:
+                user, name = server
+                await self._reservations.delete_made_before(connection, user, name, event.time)
+        await self._projection.apply(connection, event)

@@ -1,0 +1,1 @@
+"""The tables and streams of the policy service; translates, never decides."""
