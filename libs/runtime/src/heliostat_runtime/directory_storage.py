@@ -30,6 +30,10 @@ class DirectoryStorage:
     async def detach(self) -> None:
         """Do nothing: there is nothing to unmount."""
 
+    def is_created(self) -> bool:
+        """Whether the directory is there (blocking)."""
+        return self.home.exists()
+
     def is_attached(self) -> bool:
         """Nothing is ever mounted."""
         return False

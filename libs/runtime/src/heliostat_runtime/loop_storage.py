@@ -43,7 +43,7 @@ class LoopStorage:
 
     async def create(self) -> None:
         """Make the image if it is not there; a half-made one is made again."""
-        if await asyncio.to_thread(self._image.exists):
+        if await asyncio.to_thread(self.is_created):
             return
         staged = self._image.with_suffix(".new")
         await self._format(staged, self._size)
@@ -63,6 +63,10 @@ class LoopStorage:
         """Unmount; not mounted is success."""
         if await asyncio.to_thread(self.is_attached):
             await run_command([find_program("umount") or "umount", str(self._mount)])
+
+    def is_created(self) -> bool:
+        """Whether the image is there (blocking)."""
+        return self._image.exists()
 
     def is_attached(self) -> bool:
         """Whether the image is mounted (blocking)."""

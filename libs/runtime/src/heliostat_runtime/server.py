@@ -47,7 +47,7 @@ class ServerProcess:
         return self._record.enforcement
 
     async def poll(self) -> ServerStatus:
-        """Return whether it runs; also keeps its log within bounds."""
+        """Return whether it runs; kills what an ended server left running, and keeps its log within bounds."""
         return await asyncio.to_thread(self._poll)
 
     async def read_usage(self) -> Usage:
@@ -86,7 +86,7 @@ class ServerProcess:
         """
         if server := await asyncio.to_thread(self._run.server):
             await asyncio.to_thread(send_signal, server, signal.SIGTERM)
-            await self._wait_until_ended(grace)
+            await wait_for_condition(lambda: not self._run.is_running(), deadline=grace, interval=POLL)
         if not await self.kill():
             raise ServerStopError(volume_id=self.volume_id, waited=KILL_DEADLINE)
         status = await self.poll()
@@ -103,16 +103,17 @@ class ServerProcess:
     def _poll(self) -> ServerStatus:
         self._run.bound_log()
         running = self._run.is_running()
+        if not running and (left := self._run.inner()):
+            send_signal(left, signal.SIGKILL)
         return ServerStatus(running=running, exit_code=None if running else self._run.exit_code())
-
-    async def _wait_until_ended(self, deadline: timedelta) -> bool:
-        return await wait_for_condition(lambda: not self._run.is_running(), deadline=deadline, interval=POLL)
 
     async def kill(self) -> bool:
         """Kill all its processes; False when some are left at the deadline."""
         for identity in await asyncio.to_thread(self._find_processes):
             send_signal(identity, signal.SIGKILL)
-        return await self._group.kill(KILL_DEADLINE) and await self._wait_until_ended(KILL_DEADLINE)
+        return await self._group.kill(KILL_DEADLINE) and await wait_for_condition(
+            lambda: not self._run.has_processes(), deadline=KILL_DEADLINE, interval=POLL
+        )
 
     def _find_processes(self) -> list[ProcessIdentity]:
         inner, outer = self._run.inner(), self._run.outer()

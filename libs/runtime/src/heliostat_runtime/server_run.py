@@ -95,6 +95,10 @@ class ServerRun:
         return None
 
     def is_running(self) -> bool:
+        """Whether the server itself runs; what it started may still be there when it has ended."""
+        return self.exit_code() is None and self.has_processes()
+
+    def has_processes(self) -> bool:
         """Whether the server, or what is left of its sandbox, is there."""
         outer = self.outer()
         return (outer is not None and outer.is_alive()) or self.inner() is not None

@@ -39,7 +39,9 @@ class VolumeStore:
     async def ensure(self, user: str, server_name: str, size: int) -> Volume:
         """Find the volume of a server or make one of `size` bytes; an existing one keeps its size."""
         volume = await self._locked(lambda: self._find_or_record(Owner(user=user, server_name=server_name), size))
-        await self._storage(volume).create()
+        if not await asyncio.to_thread(self._storage(volume).is_created):
+            async with self.lease(volume.volume_id, patience=BRIEF):
+                await self._storage(volume).create()
         return volume
 
     async def find(self, user: str, server_name: str) -> Volume | None:
