@@ -1,4 +1,4 @@
-"""A small JupyterHub on loopback for the services' tests: knows tokens, nothing else. Real servers are the e2e tests' work."""
+"""A small JupyterHub on loopback for the services' tests; real hubs are the e2e tests' work."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

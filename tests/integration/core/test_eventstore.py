@@ -55,11 +55,11 @@ async def test_the_second_writer_of_a_version_conflicts(database: Database) -> N
 async def test_a_reader_of_the_log_does_not_pass_a_transaction_that_commits_late(database: Database) -> None:
     store = EventStore(database=database)
     async with database.engine.connect() as slow:
-        await slow.begin()
+        transaction = await slow.begin()
         await store.append(slow, StreamId("late"), [created("late")], expected=0)
         await append(store, "early", created("early"))
         assert await read_all(store) == []
-        await slow.commit()
+        await transaction.commit()
     assert [event.stream for event in await read_all(store)] == ["late", "early"]
 
 
@@ -144,7 +144,7 @@ async def test_read_models_rebuilt_from_zero_are_equal(database: Database) -> No
         await connection.execute(text("CREATE TABLE names (id text PRIMARY KEY, name text, count integer)"))
     for number in range(20):
         await append(store, f"s{number}", created("a"), created("b"))
-    gone = NewEvent(data=SessionDeleted(session_id=uuid4(), observed_at="2026-01-01T00:00:00Z"), actor="x")  # type: ignore[arg-type]
+    gone = NewEvent(data=SessionDeleted(session_id=uuid4(), observed_at="2026-01-01T00:00:00Z"), actor="x")
     await append(store, "s3", gone, expected=2)
     select_all = select(_names).order_by(_names.c.id)
     async with database.transaction() as connection:

@@ -64,10 +64,14 @@ async def test_the_body_is_cancelled_when_the_lease_is_lost(database: Database) 
     queue = WorkQueue(database=database, owner="a", duration=SHORT)
     await add(database, queue, "x")
     (lease,) = await queue.claim("k")
-    with pytest.raises(LeaseLostError):
+
+    async def lose() -> None:
         async with queue.held(lease):
             await queue.release(lease)
             await asyncio.sleep(5)
+
+    with pytest.raises(LeaseLostError):
+        await lose()
 
 
 async def test_released_work_waits_for_its_delay(database: Database) -> None:

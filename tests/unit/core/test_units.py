@@ -18,7 +18,7 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "2", "h", "2 hours", "-2h", "2h!", "2H"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="duration|unit of time"):
+    with pytest.raises(ValueError, match=r"duration|unit of time"):
         parse_duration(text)
 
 

@@ -1,8 +1,8 @@
 """Who calls: users and servers by JupyterHub tokens, other services by their own tokens.
 
-Tokens of users and servers are verified at the hub (``GET /hub/api/user`` with the caller's own token) and the answer is
-kept for half a minute under a digest of the token. Tokens of services are compared with configured digests, so that the
-services can talk while the hub restarts. A token is never logged, stored, or put into an event.
+Tokens of users and servers are verified at the hub (``GET /hub/api/user`` with the caller's own token) and the answer
+is kept for half a minute under a digest of the token. Tokens of services are compared with configured digests, so that
+the services can talk while the hub restarts. A token is never logged, stored, or put into an event.
 """
 
 import asyncio

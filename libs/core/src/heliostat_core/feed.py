@@ -1,7 +1,7 @@
 """One producer, many readers: how a thousand watchers of a build cost one reader of the database.
 
-A feed holds the encoded frames of one thing from its first to its last. Readers keep their own place in it, so a late one
-gets everything and a slow one holds up nobody. A feed lives while it is watched.
+A feed holds the encoded frames of one thing from its first to its last. Readers keep their own place in it, so a late
+one gets everything and a slow one holds up nobody. A feed lives while it is watched.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Feed:
                 self._frames.extend(frame.data for frame in frames)
                 self._wake()
                 await asyncio.sleep(_GATHER.total_seconds() if self.readers > 1 else 0)
-        except Exception as error:  # handed to the readers, who are where it can be answered
+        except Exception as error:  # noqa: BLE001 handed to the readers, who are where it can be answered
             self._error = error
         finally:
             self._ended = True

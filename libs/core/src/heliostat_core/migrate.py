@@ -68,7 +68,7 @@ def _check(connection: Connection) -> None:
 
 
 async def _main() -> None:
-    engine = create_async_engine(MigrateConfig().database_url.get_secret_value())  # type: ignore[call-arg]  # from the environment
+    engine = create_async_engine(MigrateConfig().database_url.get_secret_value())
     try:
         async with engine.begin() as connection:
             await connection.run_sync(upgrade)

@@ -1,4 +1,4 @@
-"""Server-sent events as the WHATWG HTML standard defines them, section 9.2: writing frames, resuming, streaming feeds."""
+"""Server-sent events (WHATWG HTML standard, section 9.2): writing frames, resuming, streaming feeds."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,6 +13,9 @@ from .feed import Feeds, FrameId, Producer
 
 HEARTBEAT = timedelta(seconds=15)
 """A comment this often keeps proxies from closing a silent stream."""
+
+_LONGEST_NUMBER = 15
+"""Digits of one part of an id; more is no number of ours."""
 
 _HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
@@ -48,7 +51,9 @@ def read_event_id(*values: str | None, parts: int) -> FrameId | None:
     if value is None:
         return None
     pieces = value.split(".")
-    if len(pieces) != parts or not all(piece.isascii() and piece.isdigit() and len(piece) < 16 for piece in pieces):
+    if len(pieces) != parts or not all(
+        piece.isascii() and piece.isdigit() and len(piece) <= _LONGEST_NUMBER for piece in pieces
+    ):
         raise BadEventIdError(value=value)
     return tuple(int(piece) for piece in pieces)
 

@@ -91,7 +91,7 @@ class Supervisor:
         while True:
             try:
                 await job.work()
-            except Exception as error:  # the one place where work may fail for any reason and go on
+            except Exception as error:  # noqa: BLE001 the one place where work may fail for any reason and go on
                 job.failing_since = job.failing_since or monotonic()
                 self._runs.labels(job.name, "failure").inc()
                 self._log.warning("background job failed", job=job.name, error=repr(error), retry_in=retry)

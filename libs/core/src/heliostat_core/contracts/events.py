@@ -1,7 +1,7 @@
 """Every kind of event there is. A kind is a literal and is never renamed; a change of shape is a new version.
 
-An event records the inputs of what happened, not only the outcome, so that explanation, simulation and audit are queries.
-`docs/events.md` lists who appends which kind to which stream.
+An event records the inputs of what happened, not only the outcome, so that explanation, simulation and audit are
+queries. `docs/events.md` lists who appends which kind to which stream.
 """
 
 from datetime import datetime
@@ -111,9 +111,11 @@ class LaunchBuilt(WireModel):
 
 
 class LaunchAdmitted(WireModel):
+    """A server was chosen; no decision where it was running already, so that nothing starts."""
+
     kind: Literal["launch.admitted.v1"] = "launch.admitted.v1"
     launch_id: UUID
-    decision_id: UUID
+    decision_id: UUID | None
     session_id: UUID
     server_name: str
     reopened: bool
@@ -164,7 +166,7 @@ class LaunchCancelled(WireModel):
     cancelled_by: str
 
 
-# Stream session-<session id>; appended by the sessions service. A session is one server from its creation to its deletion.
+# Stream session-<session id>; appended by the sessions service. A session is one server from creation to deletion.
 
 
 class SessionCreated(WireModel):

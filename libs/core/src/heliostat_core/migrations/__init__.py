@@ -1,0 +1,1 @@
+"""One Alembic history for all services, shipped in the wheel."""

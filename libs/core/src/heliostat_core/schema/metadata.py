@@ -2,6 +2,7 @@
 
 from sqlalchemy import DateTime, MetaData
 from sqlalchemy.types import UserDefinedType
+from typing_extensions import override
 
 metadata = MetaData(
     naming_convention={
@@ -21,6 +22,7 @@ class TransactionId(UserDefinedType[int]):
 
     cache_ok = True
 
+    @override
     def get_col_spec(self, **_: object) -> str:
         """Name the type in DDL."""
         return "xid8"

@@ -12,5 +12,6 @@ observations = Table(
     Column("last_activity", Timestamp),
     Column("source", Text),
     Column("observed_at", Timestamp),
+    Column("reported_at", Timestamp),
     Column("groups", JSONB, nullable=False, server_default=text("'[]'")),
 )

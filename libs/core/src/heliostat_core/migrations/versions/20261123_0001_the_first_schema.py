@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.Column("last_activity", sa.DateTime(timezone=True), nullable=True),
         sa.Column("source", sa.Text(), nullable=True),
         sa.Column("observed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reported_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("groups", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
         sa.PrimaryKeyConstraint("session_id", name=op.f("pk_observations")),
     )
