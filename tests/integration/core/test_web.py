@@ -1,0 +1,125 @@
+"""What every service's HTTP face does."""
+
+import asyncio
+from datetime import timedelta
+
+import httpx
+import pytest
+from heliostat_core.database import Database
+from heliostat_core.errors import ClientError
+from heliostat_core.sse import BadEventIdError, read_event_id
+from heliostat_core.supervisor import Job, Supervisor
+from heliostat_core.wakeups import Wakeups
+from heliostat_core.web import create_health_router, create_service_app
+from prometheus_client import CollectorRegistry
+
+
+class _TooManyError(ClientError):
+    code = "too_many"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("You have 5 of 5", field="name", remedy="Delete one.", details={"limit": 5})
+
+
+def _client(*, missing: list[str]) -> httpx.AsyncClient:
+    registry = CollectorRegistry()
+    app = create_service_app(title="test", base_path="/services/test/", registry=registry)
+
+    async def readiness() -> list[str]:
+        return missing
+
+    app.include_router(create_health_router(registry=registry, readiness=readiness))
+
+    @app.get("/services/test/refuse")
+    async def refuse(number: int = 0) -> None:
+        raise _TooManyError
+
+    @app.get("/services/test/break")
+    async def break_() -> None:
+        raise ValueError("a secret")
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://test")
+
+
+async def test_a_refusal_has_code_field_remedy_and_request_id() -> None:
+    async with _client(missing=[]) as client:
+        answer = await client.get("/services/test/refuse")
+    body = answer.json()
+    assert (answer.status_code, body["code"], body["field"], body["remedy"]) == (409, "too_many", "name", "Delete one.")
+    assert body["details"] == {"limit": 5}
+    assert body["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_a_bug_shows_nothing_of_the_inside() -> None:
+    async with _client(missing=[]) as client:
+        answer = await client.get("/services/test/break")
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"), [("refuse?number=x", 422, "invalid_request"), ("nowhere", 404, "not_found")]
+)
+async def test_errors_of_the_framework_have_the_same_shape(path: str, status: int, code: str) -> None:
+    async with _client(missing=[]) as client:
+        answer = await client.get(f"/services/test/{path}")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+async def test_readiness_names_what_is_missing() -> None:
+    async with _client(missing=["database"]) as client:
+        answer = await client.get("/readyz")
+        assert (await client.get("/healthz")).json() == {"ok": True}
+    assert (answer.status_code, answer.json()["missing"]) == (503, ["database"])
+
+
+async def test_requests_are_counted_by_route_template() -> None:
+    async with _client(missing=[]) as client:
+        await client.get("/services/test/refuse")
+        text = (await client.get("/metrics")).text
+    assert 'heliostat_http_requests_total{method="GET",route="/services/test/refuse",status="409"} 1.0' in text
+
+
+@pytest.mark.parametrize("value", ["x", "1.2.3", "-1", "1.", "9" * 30, "²"])
+def test_event_ids_of_another_stream_are_refused(value: str) -> None:
+    with pytest.raises(BadEventIdError):
+        read_event_id(value, parts=1)
+
+
+def test_the_header_wins_over_the_query() -> None:
+    assert read_event_id("3.4", "1.2", parts=2) == (3, 4)
+    assert read_event_id(None, "1.2", parts=2) == (1, 2)
+    assert read_event_id(None, None, parts=2) is None
+
+
+async def test_a_failing_job_is_counted_and_tried_again() -> None:
+    registry = CollectorRegistry()
+    runs: list[int] = []
+
+    async def work() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            raise ValueError("once")
+
+    async with Supervisor(registry=registry).running([Job("job", timedelta(milliseconds=10), work)]):
+        while len(runs) < 3:
+            await asyncio.sleep(0.01)
+    labels = {"job": "job", "outcome": "failure"}
+    assert registry.get_sample_value("heliostat_job_runs_total", labels) == 1
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "job"]
+
+
+async def test_another_process_hears_an_announcement(database: Database) -> None:
+    here, there = Wakeups(database=database), Wakeups(database=database)
+    async with asyncio.timeout(20):
+        tasks = [asyncio.create_task(here.send()), asyncio.create_task(there.listen())]
+        waiting = asyncio.create_task(there.wait("topic", at_most=timedelta(seconds=15)))
+        while not waiting.done():
+            here.announce("topic")
+            await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
