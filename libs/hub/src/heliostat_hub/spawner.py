@@ -40,7 +40,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
         super().__init__(**kwargs)
         self.volume_id = ""
         self.admission: AdmissionView | None = None
-        self._server: ServerProcess | None = None
+        self._process: ServerProcess | None = None
         self._steps = Steps()
 
     @override
@@ -57,7 +57,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
     def clear_state(self) -> None:
         super().clear_state()
         self.volume_id = ""
-        self._server = None
+        self._process = None
 
     @override
     async def run_pre_spawn_hook(self) -> None:
@@ -86,7 +86,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
         server = await self._find_server()
         if server is not None:
             await server.stop(grace=timedelta(0) if now else _GRACE)
-        self._server = None
+        self._process = None
 
     @override
     async def poll(self) -> int | None:
@@ -96,7 +96,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
             return 0
         if (await server.poll()).running:
             return None
-        self._server = None
+        self._process = None
         ended = await server.stop(grace=timedelta(0))
         return 1 if ended.exit_code is None else ended.exit_code
 
@@ -143,13 +143,13 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
         self.port = random_port()
         self.default_url = build_default_url(grant.path if grant else None)
         self.mem_limit, self.cpu_limit = admission.rules.memory, admission.rules.cpu
-        self._server = await host.servers.start(await self._build_spec(volume, grant, admission))
+        self._process = await host.servers.start(await self._build_spec(volume, grant, admission))
         origin = describe_origin(grant)
         self._steps.add(60, f"Files of {origin} are in the home" if origin else "The home is ready")
-        for sentence in describe_unenforced(self._server.enforcement):
+        for sentence in describe_unenforced(self._process.enforcement):
             self._steps.add(60, sentence)
         self._steps.add(70, "JupyterLab is starting")
-        await self._server.wait_until_listening(self.port, deadline=timedelta(seconds=self.start_timeout))
+        await self._process.wait_until_listening(self.port, deadline=timedelta(seconds=self.start_timeout))
         return "127.0.0.1", self.port
 
     async def _ensure_volume(self, size: int) -> Volume:
@@ -186,9 +186,9 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
         )
 
     async def _find_server(self) -> ServerProcess | None:
-        if self._server is None and self.volume_id:
-            self._server = await self.host.servers.adopt(self.volume_id)
-        return self._server
+        if self._process is None and self.volume_id:
+            self._process = await self.host.servers.adopt(self.volume_id)
+        return self._process
 
 
 def bind_spawner(host: ProcessHost) -> type[ProcessSpawner]:
