@@ -6,6 +6,8 @@ that serialises commits, so hints are gathered and sent after the commit, at mos
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import asyncpg
@@ -14,6 +16,22 @@ from .database import Database
 
 _SEND_INTERVAL = timedelta(milliseconds=20)
 _LISTEN_CHECK = timedelta(seconds=5)
+
+
+class Listening:
+    """What was announced under some topics since the last wait."""
+
+    def __init__(self, event: asyncio.Event) -> None:
+        self._event = event
+
+    async def wait(self, *, at_most: timedelta) -> None:
+        """Return when something was announced since the last wait ended, or after a while."""
+        try:
+            async with asyncio.timeout(at_most.total_seconds()):
+                await self._event.wait()
+        except TimeoutError:
+            return
+        self._event.clear()
 
 
 class Wakeups:
@@ -38,21 +56,24 @@ class Wakeups:
         self._outbox.update(topics)
         self._pending.set()
 
-    async def wait(self, *topics: str, at_most: timedelta) -> None:
-        """Return when one of the topics is announced, or after a while."""
+    @contextmanager
+    def listening(self, *topics: str) -> Iterator["Listening"]:
+        """Hear these topics from now on, so that a hint between reading and waiting is not missed."""
         event = asyncio.Event()
         for topic in topics:
             self._waiting[topic].add(event)
         try:
-            async with asyncio.timeout(at_most.total_seconds()):
-                await event.wait()
-        except TimeoutError:
-            return
+            yield Listening(event)
         finally:
             for topic in topics:
                 self._waiting[topic].discard(event)
                 if not self._waiting[topic]:
                     del self._waiting[topic]
+
+    async def wait(self, *topics: str, at_most: timedelta) -> None:
+        """Return when one of the topics is announced, or after a while."""
+        with self.listening(*topics) as heard:
+            await heard.wait(at_most=at_most)
 
     async def send(self) -> None:
         """Send what was announced to other processes, for ever. A background job."""
