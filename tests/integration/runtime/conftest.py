@@ -1,19 +1,20 @@
 """A real state directory, a real virtual environment and real servers on this host."""
 
 import asyncio
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
 from heliostat_runtime import (
     Enforcement,
     HostCapabilities,
-    Limits,
+    ServerProcess,
     Servers,
     ServerSpec,
     Volume,
@@ -23,12 +24,42 @@ from heliostat_runtime import (
 )
 
 SIZE = 48 * 2**20
-DEADLINE = timedelta(seconds=20)
+DEADLINE = 20.0
 
 
 class Outcome(NamedTuple):
     exit_code: int | None
     output: str
+
+
+async def wait_for(look: Callable[[], Awaitable[bool]]) -> None:
+    until = time.monotonic() + DEADLINE
+    while not await look():
+        assert time.monotonic() < until
+        await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+def wait_for_end():
+    async def wait(server: ServerProcess) -> None:
+        async def ended() -> bool:
+            return not (await server.poll()).running
+
+        await wait_for(ended)
+
+    return wait
+
+
+@pytest.fixture
+def wait_for_output():
+    async def wait(server: ServerProcess, pattern: str) -> str:
+        async def printed() -> bool:
+            return re.fullmatch(pattern, await server.read_log_end()) is not None
+
+        await wait_for(printed)
+        return await server.read_log_end()
+
+    return wait
 
 
 @pytest.fixture(scope="session")
@@ -85,15 +116,13 @@ def specify(volume: Volume, environment: Path) -> Callable[..., ServerSpec]:
 
 
 @pytest.fixture
-def run_inside(servers: Servers, state: Path, specify) -> Callable[..., Awaitable[Outcome]]:
+def run_inside(servers: Servers, state: Path, specify, wait_for_end) -> Callable[..., Awaitable[Outcome]]:
     """Run a piece of Python as a server, to its end, and return what it printed."""
 
     async def run(program: str, **changes) -> Outcome:
         server = await servers.start(specify(program, **changes))
-        async with asyncio.timeout(DEADLINE.total_seconds()):
-            while (status := await server.poll()).running:
-                await asyncio.sleep(0.02)
-        await server.stop(grace=timedelta(0))
+        await wait_for_end(server)
+        status = await server.stop(grace=timedelta(0))
         log = state / "logs" / "servers" / f"{server.volume_id}.log"
         return Outcome(status.exit_code, log.read_text())
 
@@ -107,8 +136,3 @@ def require() -> Callable[[Enforcement], None]:
             pytest.skip(f"this host does not enforce {enforcement.resource}: {enforcement.reason}")
 
     return check
-
-
-@pytest.fixture
-def limits() -> Limits:
-    return Limits(cpu=1, memory=256 * 2**20, pids=64)

@@ -5,7 +5,6 @@ import os
 from datetime import timedelta
 
 import pytest
-
 from heliostat_runtime import (
     BUILD_IDENTITY,
     Bind,

@@ -6,7 +6,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-
 from heliostat_runtime import Bind, ContentStore
 
 LAYER = "/home/jovyan/.local/share/heliostat/env"

@@ -40,7 +40,7 @@ async def test_a_fork_bomb_is_stopped(run_inside, capabilities, require):
     assert outcome.output.strip() == "stopped True Resource temporarily unavailable"
 
 
-async def test_storage_is_bounded(run_inside, volumes, volume, capabilities, require):
+async def test_storage_is_bounded(run_inside, volume, capabilities, require):
     require(capabilities.storage)
     program = (
         "n = 0\n"

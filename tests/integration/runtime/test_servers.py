@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-
 from heliostat_runtime import Servers, ServerStartError, VolumeBusyError, VolumeStore
 
 SLEEP = "import time\nwhile True: time.sleep(1)"
@@ -42,11 +41,41 @@ def processes_of(volume) -> list[str]:
     return found
 
 
-def assert_nothing_left(volume, state, capabilities):
-    assert processes_of(volume) == []
-    assert volume.volume_id not in Path("/proc/self/mounts").read_text()
-    assert [p for base in capabilities.cgroup_directories.values() for p in base.rglob(f"*{volume.volume_id}*")] == []
-    assert list((state / "run" / "servers").iterdir()) == []
+@pytest.fixture
+def nothing_left(volume, state, capabilities):
+    def check() -> bool:
+        groups = [p for base in capabilities.cgroup_directories.values() for p in base.rglob(f"*{volume.volume_id}*")]
+        mounted = volume.volume_id in Path("/proc/self/mounts").read_text()
+        return not (processes_of(volume) or groups or mounted or list((state / "run" / "servers").iterdir()))
+
+    return check
+
+
+@pytest.fixture
+def start_and_die(state, capabilities):
+    """Start a server from a process that is killed right after."""
+
+    async def start(spec) -> None:
+        message = json.dumps([str(state), capabilities.model_dump(mode="json"), spec.model_dump(mode="json")])
+        command = [sys.executable, "-c", STARTER]
+        done = await asyncio.to_thread(subprocess.run, command, input=message.encode(), env=os.environ, check=False)
+        assert done.returncode == -signal.SIGKILL
+
+    return start
+
+
+async def wait_until_gone(volume) -> None:
+    for _ in range(100):
+        if not processes_of(volume):
+            return
+        await asyncio.sleep(0.02)
+    pytest.fail(f"left: {processes_of(volume)}")
+
+
+@pytest.fixture
+def isolated(capabilities, require):
+    """A detached child can be found only in a sandbox or a control group."""
+    require(capabilities.isolation)
 
 
 @pytest.fixture
@@ -55,26 +84,24 @@ def sleeper(specify, volume):
     return specify(SLEEP).model_copy(update={"command": command})
 
 
-async def test_stopping_leaves_nothing(servers, sleeper, volume, state, capabilities):
+async def test_stopping_leaves_nothing(servers, sleeper, volume, nothing_left):
     server = await servers.start(sleeper)
     assert len(processes_of(volume)) == 1
     status = await server.stop(grace=GRACE)
     assert status.exit_code in {128 + signal.SIGTERM, None}
-    assert_nothing_left(volume, state, capabilities)
+    assert nothing_left()
 
 
-async def test_a_server_that_ignores_sigterm_is_killed_with_its_children(servers, specify, volume, state, capabilities):
+@pytest.mark.usefixtures("isolated")
+async def test_a_server_that_ignores_sigterm_is_killed(servers, specify, wait_for_output, nothing_left):
     program = (
         "import signal, subprocess, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"subprocess.Popen(['/usr/bin/setsid', '/bin/sleep', '1000'])\nprint('up', flush=True)\n{SLEEP}"
     )
     server = await servers.start(specify(program))
-    while "up" not in await server.read_log_end():
-        await asyncio.sleep(0.02)
-    if not capabilities.isolation.enforced:
-        pytest.skip("a detached child can be found only in a sandbox or a control group")
+    await wait_for_output(server, "up")
     await server.stop(grace=timedelta(milliseconds=200))
-    assert_nothing_left(volume, state, capabilities)
+    assert nothing_left()
 
 
 async def test_a_stopped_server_starts_again_with_its_files(run_inside):
@@ -90,12 +117,8 @@ async def test_of_two_starts_on_one_volume_one_wins(state, capabilities, sleeper
     await winners[0].stop(grace=GRACE)
 
 
-async def test_a_server_survives_its_starter_and_is_adopted(servers, volumes, sleeper, volume, state, capabilities):
-    message = json.dumps([str(state), capabilities.model_dump(mode="json"), sleeper.model_dump(mode="json")])
-    done = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", STARTER], input=message.encode(), env=os.environ, check=False
-    )
-    assert done.returncode == -signal.SIGKILL
+async def test_a_server_survives_its_starter_and_is_adopted(servers, sleeper, volume, start_and_die, nothing_left):
+    await start_and_die(sleeper)
     assert len(processes_of(volume)) == 1
     with pytest.raises(VolumeBusyError):
         await servers.start(sleeper)
@@ -103,75 +126,67 @@ async def test_a_server_survives_its_starter_and_is_adopted(servers, volumes, sl
     assert server is not None
     assert (await server.poll()).running
     await server.stop(grace=GRACE)
-    assert_nothing_left(volume, state, capabilities)
+    assert nothing_left()
     assert await servers.adopt(volume.volume_id) is None
 
 
-async def test_reconciling_kills_what_nobody_claims(servers, sleeper, volume, state, capabilities):
-    message = json.dumps([str(state), capabilities.model_dump(mode="json"), sleeper.model_dump(mode="json")])
-    await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", STARTER], input=message.encode(), env=os.environ, check=False
-    )
+async def test_reconciling_kills_what_nobody_claims(servers, sleeper, volume, start_and_die, nothing_left):
+    await start_and_die(sleeper)
     await servers.reconcile({volume.volume_id})
     assert len(processes_of(volume)) == 1
     await servers.reconcile(set())
-    assert_nothing_left(volume, state, capabilities)
+    assert nothing_left()
 
 
-async def test_reconciling_leaves_own_servers_alone(servers, sleeper, volume):
+async def test_reconciling_leaves_own_servers_alone(servers, sleeper):
     server = await servers.start(sleeper)
     await servers.reconcile(set())
     assert (await server.poll()).running
     await server.stop(grace=GRACE)
 
 
-async def test_an_ended_server_is_noticed_and_cleaned_up(servers, specify, volume, state, capabilities):
+async def test_an_ended_server_is_noticed_and_cleaned_up(servers, specify, volume, wait_for_end, nothing_left):
     server = await servers.start(specify("raise SystemExit(3)"))
-    while (status := await server.poll()).running:
-        await asyncio.sleep(0.02)
-    assert status.exit_code in {3, None}
+    await wait_for_end(server)
+    assert (await server.poll()).exit_code in {3, None}
     assert [record.volume_id for record in await servers.list_()] == [volume.volume_id]
     await servers.reconcile(set())
-    assert_nothing_left(volume, state, capabilities)
+    assert nothing_left()
 
 
-async def test_a_command_that_does_not_exist_is_reported(servers, specify, volume, state, capabilities):
+async def test_a_command_that_does_not_exist_is_reported(servers, specify, nothing_left):
+    server = await servers.start(specify("", command=("/nowhere/server",)))
     with pytest.raises(ServerStartError, match="/nowhere/server"):
-        server = await servers.start(specify("", command=("/nowhere/server",)))
         await server.wait_until_listening(1, deadline=GRACE)
-    if server := await servers.adopt(volume.volume_id):
-        await server.stop(grace=GRACE)
-    await servers.reconcile(set())
-    assert_nothing_left(volume, state, capabilities)
+    await server.stop(grace=GRACE)
+    assert nothing_left()
 
 
-async def test_waiting_for_the_port_sees_the_server_and_its_end(servers, specify):
+async def test_waiting_for_the_port_sees_the_server_and_its_end(servers, specify, wait_for_output):
     listen = "import socket, time\ns = socket.create_server(('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\n"
     server = await servers.start(specify(listen + "time.sleep(60)"))
-    while not (port := await server.read_log_end()).isdigit():
-        await asyncio.sleep(0.02)
-    await server.wait_until_listening(int(port), deadline=GRACE)
+    port = int(await wait_for_output(server, "[0-9]+"))
+    await server.wait_until_listening(port, deadline=GRACE)
     await server.stop(grace=GRACE)
     server = await servers.start(specify("print('sorry', flush=True)"))
     with pytest.raises(ServerStartError, match="sorry"):
-        await server.wait_until_listening(int(port), deadline=GRACE)
+        await server.wait_until_listening(port, deadline=GRACE)
     await server.stop(grace=GRACE)
 
 
-async def test_a_cancelled_start_leaves_nothing(servers, sleeper, volume, state, capabilities):
+async def test_a_cancelled_start_leaves_nothing(servers, sleeper, nothing_left):
     starting = asyncio.create_task(servers.start(sleeper))
     await asyncio.sleep(0.06)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
-    assert_nothing_left(volume, state, capabilities)
+    assert nothing_left()
 
 
-async def test_what_a_server_leaves_running_ends_with_it(servers, specify, capabilities, require, volume):
-    require(capabilities.isolation)
+@pytest.mark.usefixtures("isolated")
+async def test_what_a_server_leaves_running_ends_with_it(servers, specify, volume, wait_for_end):
     command = ["/usr/bin/setsid", "/bin/bash", "-c", f"exec -a {TRACE.format(volume.volume_id)} sleep 1000"]
     server = await servers.start(specify(f"import subprocess; subprocess.Popen({command})"))
-    async with asyncio.timeout(5):
-        while (await server.poll()).running or processes_of(volume):
-            await asyncio.sleep(0.02)
+    await wait_for_end(server)
+    await wait_until_gone(volume)
     assert (await server.stop(grace=GRACE)).exit_code == 0

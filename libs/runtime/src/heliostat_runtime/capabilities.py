@@ -17,7 +17,9 @@ class HostCapabilities(Frozen):
     Attributes
     ----------
     uid
-        The user this service runs as; 0 gives every volume a uid of its own.
+        The user this service runs as.
+    own_uids
+        Whether every volume, and the server on it, gets a uid of its own.
     bwrap
         The bubblewrap program, None when it cannot make a sandbox here.
     cgroup_directories
@@ -25,6 +27,7 @@ class HostCapabilities(Frozen):
     """
 
     uid: int
+    own_uids: bool
     bwrap: Path | None
     cgroup_version: Literal[1, 2] | None
     cgroup_directories: dict[str, Path]
@@ -36,16 +39,11 @@ class HostCapabilities(Frozen):
     storage: Enforcement
 
     @property
-    def is_root(self) -> bool:
-        """Whether uids can be changed and volumes mounted."""
-        return self.uid == 0
-
-    @property
     def sandbox_mode(self) -> SandboxMode | None:
         """How bubblewrap is used; None when it is not usable."""
         if self.bwrap is None:
             return None
-        return "root" if self.is_root else "user"
+        return "root" if self.uid == 0 else "user"
 
     def as_list(self) -> tuple[Enforcement, ...]:
         """Return the enforcement of each resource, in a fixed order."""

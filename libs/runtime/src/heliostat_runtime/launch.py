@@ -92,9 +92,9 @@ class Sandbox:
         self, spec: SandboxSpec, argv: Sequence[str], *, options: Sequence[str] = (), descriptors: Sequence[int] = ()
     ) -> Iterator[Command]:
         """Build the whole command line; `options` are more options of bubblewrap, left out where it is not usable."""
-        identity = spec.identity if self._capabilities.is_root else None
-        if self._capabilities.is_root and identity is None:
-            raise ValueError("a service that runs as root names the identity its sandboxes run as")
+        identity = spec.identity if self._capabilities.own_uids else None
+        if self._capabilities.own_uids and identity is None:
+            raise ValueError("a service that can change uids names the identity its sandboxes run as")
         drop = build_drop_arguments(identity, spec.working_directory) if identity else []
         mode = self._capabilities.sandbox_mode
         if mode is None:

@@ -129,6 +129,7 @@ def build_sandbox_spec(spec: ServerSpec, *, home: Path, uid: int, entry: bytes, 
         writable=(Bind(source=home, destination=HOME),),
         data_files=tuple(files),
         environment={"PATH": ":".join(SYSTEM_PATH), "LANG": "C.UTF-8"},
+        working_directory=Path("/"),  # the entry program goes to the home itself
         identity=Identity(uid=uid, gid=uid),
         temporary_size=spec.limits.memory,
     )

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from .capabilities import HostCapabilities
 from .errors import VolumeBusyError, VolumeMissingError
-from .files import PRIVATE_DIRECTORY, PRIVATE_FILE, lock_file, read_json, remove_tree, try_lock, write_json
+from .files import PRIVATE_FILE, lock_file, read_json, remove_tree, try_lock, write_json
 from .volume import Measurement, Owner, Storage, Volume, VolumeId, VolumeLease, open_storage, server_logs
 from .volume_index import FIRST_UID, LAST_UID, VolumeIndex
 
@@ -19,6 +19,7 @@ __all__ = ["VolumeStore"]
 
 T = TypeVar("T")
 
+PASSABLE = 0o711  # without a sandbox a server reaches its home through here; what it cannot list it cannot name
 AT_ONCE = timedelta(0)
 BRIEF = timedelta(seconds=2)  # longer than anybody but a running server holds a volume
 LOCK_POLL = timedelta(milliseconds=20)
@@ -169,7 +170,7 @@ class VolumeStore:
 
     def _prepare(self) -> None:
         for directory in (self._root, self._trash):
-            directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            directory.mkdir(mode=PASSABLE, parents=True, exist_ok=True)
         self._index.prepare()
 
     def _find(self, owner: Owner) -> Volume | None:
@@ -195,7 +196,7 @@ class VolumeStore:
             return found
         volume_id = VolumeId(uuid4().hex)
         self._index.record(owner, volume_id)
-        uid = self._index.take_uid(volume_id) if self._capabilities.is_root else self._capabilities.uid
+        uid = self._index.take_uid(volume_id) if self._capabilities.own_uids else self._capabilities.uid
         volume = Volume(
             volume_id=volume_id,
             owner=owner,
@@ -205,7 +206,7 @@ class VolumeStore:
             created_at=datetime.now(UTC),
         )
         directory = self._root / volume_id
-        directory.mkdir(mode=PRIVATE_DIRECTORY)
+        directory.mkdir(mode=PASSABLE)
         (directory / "lock").touch(mode=PRIVATE_FILE)
         self._write(volume)
         return volume
