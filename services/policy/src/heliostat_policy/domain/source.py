@@ -23,7 +23,11 @@ class Source:
     """
 
     def __init__(self, text: str) -> None:
-        loader = yaml.SafeLoader(_without_controls(text))
+        text = text.removeprefix("\ufeff")  # what editors on Windows write
+        try:
+            loader = yaml.SafeLoader(text)
+        except yaml.reader.ReaderError as error:
+            raise _unprintable(text, error) from error
         try:
             node = loader.get_single_node()
             if node is None:
@@ -97,11 +101,6 @@ def _duplicates(root: yaml.Node) -> Iterator[tuple[yaml.Node, str]]:
             lines.setdefault(key.value, key.start_mark.line + 1)
 
 
-def _without_controls(text: str) -> str:
-    # PyYAML refuses some characters without saying where; a byte order mark is what editors on Windows write.
-    return text.removeprefix("\ufeff")
-
-
 _SYNTAX_REMEDY = "Mend the YAML; deploy/policy/default.yaml is an example."
 
 
@@ -113,3 +112,9 @@ def _syntax(error: yaml.MarkedYAMLError) -> InvalidPolicyError:
     mark = error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     return _refuse(line, column, f"This is not YAML: {error.problem or error.context}", _SYNTAX_REMEDY)
+
+
+def _unprintable(text: str, error: yaml.reader.ReaderError) -> InvalidPolicyError:
+    before = text[: error.position]
+    line, column = before.count("\n") + 1, error.position - before.rfind("\n")
+    return _refuse(line, column, f"The character {text[error.position]!r} is not allowed in YAML", "Remove it.")
