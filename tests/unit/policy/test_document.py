@@ -48,7 +48,7 @@ def test_null_is_never_and_differs_from_leaving_out() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "place", "says"),
     [
-        ("  cpu: 1", "  cpu: 1\n  idle_timout: 2h", (8, "default.idle_timout"), ("no field 'idle_timout'", "'idle_timeout'")),
+        ("  cpu: 1", "  cpu: 1\n  idle_timout: 2h", (8, "default.idle_timout"), ("'idle_timout'", "'idle_timeout'")),
         ("  cpu: 1", "  cpu: 1\n  speed: 1", (8, "default.speed"), ("no field 'speed'", "Use one of")),
         ("memory: 2GB", "memory: 2", (8, "default.memory"), ("unit is missing", "memory: 2GB")),
         ("memory: 2GB", "memory: 2 gigs", (8, "default.memory"), ("is not a size", "memory: 2GB")),
