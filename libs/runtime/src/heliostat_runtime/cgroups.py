@@ -122,7 +122,7 @@ class ControlGroups:
     def find(self, name: str) -> ControlGroup:
         """Return the group of a name, whether it was made or not."""
         if not NAME.fullmatch(name):
-            raise ValueError(name)
+            raise ValueError(f"{name!r} is not a name of a control group")
         directories = {key: base / self._instance / name for key, base in self._hierarchy.directories.items()}
         return ControlGroup(name, self._hierarchy.version, directories)
 

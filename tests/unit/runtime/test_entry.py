@@ -1,0 +1,85 @@
+"""The program that prepares a home: hostile archives and homes."""
+
+import io
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+from heliostat_runtime.entry import unpack, write_layer
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    path = tmp_path / "home"
+    path.mkdir()
+    return path
+
+
+def archive(*members: tuple[str, bytes | str]) -> io.BytesIO:
+    """Build an archive; bytes are a file's content, text is a link's target."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            if isinstance(content, str):
+                info.type, info.linkname = tarfile.SYMTYPE, content
+                tar.addfile(info)
+            else:
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+    buffer.seek(0)
+    return buffer
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/escaped", "a/../../escaped"])
+def test_a_member_outside_the_home_is_left_out(home, name):
+    unpack(archive((name, b"x")), home)
+    assert list(home.parent.rglob("escaped")) == []
+
+
+def test_no_link_is_followed(home, tmp_path):
+    (tmp_path / "outside").mkdir()
+    unpack(archive(("link", str(tmp_path / "outside")), ("link/file", b"x")), home)
+    assert list((tmp_path / "outside").iterdir()) == []
+    assert (home / "link").is_symlink()
+
+
+def test_what_is_there_stays(home):
+    (home / "notes").write_text("mine")
+    (home / "data").write_text("a file where the repository has a directory")
+    unpack(archive(("notes", b"theirs"), ("data/x", b"y"), ("new", b"z")), home)
+    assert (home / "notes").read_text() == "mine"
+    assert (home / "data").is_file()
+    assert (home / "new").read_bytes() == b"z"
+
+
+def test_half_a_file_is_never_left(home):
+    broken = archive(("big", b"x" * 100_000)).getvalue()[:50_000]
+    with pytest.raises(tarfile.ReadError):
+        unpack(io.BytesIO(broken), home)
+    assert not (home / "big").exists()
+    unpack(archive(("big", b"x" * 100_000)), home)
+    assert [path.name for path in home.iterdir()] == ["big"]
+
+
+def test_the_layer_is_a_valid_environment_and_stays_when_it_is_right(home, tmp_path):
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / "pinned.py").touch()
+    layer = {
+        "path": str(home / "layer"),
+        "interpreter": os.path.realpath(sys.executable),
+        "version": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "site_packages": str(tmp_path / "packages"),
+        "pip_wheel": None,
+        "display_name": "Python 3 (demo)",
+    }
+    write_layer(**layer)
+    code = "import sys, pinned; print(sys.prefix, sys.prefix != sys.base_prefix)"
+    done = subprocess.run([home / "layer/bin/python", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{home / 'layer'} True\n"
+    before = {path: path.lstat().st_mtime_ns for path in home.rglob("*") if not path.is_dir()}
+    write_layer(**layer)
+    assert {path: path.lstat().st_mtime_ns for path in before} == before

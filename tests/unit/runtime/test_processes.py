@@ -1,0 +1,36 @@
+"""Process identity."""
+
+import os
+import signal
+import subprocess
+
+from heliostat_runtime.processes import ProcessIdentity, list_descendants, parse_stat, read_identity, send_signal
+
+
+def test_a_command_name_with_parentheses_is_read():
+    line = "42 (a) R (b) S 7 42 9 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 123456 1 1"
+    found = parse_stat(line)
+    assert (found.state, found.parent, found.session, found.start_time) == ("S", 7, 9, 123_456)
+
+
+def test_a_number_used_again_is_another_process():
+    me = read_identity(os.getpid())
+    assert me.is_alive()
+    assert not me.model_copy(update={"start_time": me.start_time - 1}).is_alive()
+    assert not me.model_copy(update={"boot_id": "an earlier boot"}).is_alive()
+
+
+def test_a_zombie_has_ended_and_is_not_signalled():
+    with subprocess.Popen(["/bin/true"]) as child:
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        identity = read_identity(child.pid)
+        assert not identity.is_alive()
+        assert not send_signal(identity, signal.SIGKILL)
+    assert not send_signal(identity, signal.SIGKILL)
+    assert not ProcessIdentity(pid=identity.pid, start_time=0, boot_id="").is_alive()
+
+
+def test_descendants_are_found():
+    with subprocess.Popen(["/bin/sleep", "60"]) as child:
+        assert child.pid in list_descendants(os.getpid())
+        child.kill()
