@@ -5,7 +5,7 @@ import signal
 from datetime import timedelta
 
 from .cgroups import ControlGroup
-from .errors import ServerStartError, ServerStopError
+from .errors import ServerStartError, ServerStopError, VolumeMissingError
 from .limits import Enforcement, Frozen, Usage
 from .processes import ProcessIdentity, list_descendants, read_identity, send_signal
 from .server_run import ServerRecord, ServerRun
@@ -96,8 +96,11 @@ class ServerProcess:
     async def clear(self) -> None:
         """Remove what an ended server leaves: its group, its mount, its record."""
         await self._group.remove()
-        async with self._volumes.lease(self.volume_id, patience=LEASE_PATIENCE) as lease:
-            await self._volumes.detach(lease)
+        try:
+            async with self._volumes.lease(self.volume_id, patience=LEASE_PATIENCE) as lease:
+                await self._volumes.detach(lease)
+                await asyncio.to_thread(self._run.remove)
+        except VolumeMissingError:
             await asyncio.to_thread(self._run.remove)
 
     def _poll(self) -> ServerStatus:

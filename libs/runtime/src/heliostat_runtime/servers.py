@@ -11,7 +11,7 @@ from typing import NamedTuple
 from . import entry
 from .capabilities import HostCapabilities
 from .cgroups import ControlGroup, ControlGroups
-from .errors import EnvironmentMissingError, HostCommandError, ServerStartError, VolumeMissingError
+from .errors import EnvironmentMissingError, HostCommandError, ServerStartError
 from .host import instance_name
 from .interpreters import VirtualEnvironment, read_environment
 from .launch import Command, RunFiles, Sandbox, memory_file
@@ -103,7 +103,7 @@ class Servers:
             if server is None:
                 await asyncio.to_thread(run.remove)
             elif not (await server.poll()).running:
-                await self._clear(server, run)
+                await server.clear()
             elif volume_id not in known and not await self._is_own(run):
                 await server.stop(grace=STOP_GRACE)
         await self._remove_groups()
@@ -214,12 +214,6 @@ class Servers:
             return None, run
         group = self._groups.find(GROUP_PREFIX + volume_id)
         return ServerProcess(record=record, run=run, group=group, volumes=self._volumes), run
-
-    async def _clear(self, server: ServerProcess, run: ServerRun) -> None:
-        try:
-            await server.clear()
-        except VolumeMissingError:
-            await asyncio.to_thread(run.remove)
 
     async def _is_own(self, run: ServerRun) -> bool:
         record = await asyncio.to_thread(run.read)
