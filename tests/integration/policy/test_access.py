@@ -130,4 +130,7 @@ async def test_health_metrics_and_openapi_are_served(policy: httpx.AsyncClient) 
         if path.startswith(BASE_PATH):
             for operation in operations.values():
                 assert operation["summary"]
-                assert {"401", "403", "503"} <= operation["responses"].keys()
+                assert {"401", "403", "422", "503"} <= operation["responses"].keys()
+                assert operation["responses"]["422"]["content"]["application/json"]["schema"]["$ref"].endswith(
+                    "/ErrorView"
+                )

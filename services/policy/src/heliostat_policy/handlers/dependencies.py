@@ -68,8 +68,9 @@ def resolve_user(caller: Principal, user: str | None) -> str:
 
 
 def documented(*errors: type[HeliostatError]) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's errors for OpenAPI; a missing token can happen to every route."""
-    described: dict[int | str, dict[str, Any]] = {}
+    """Describe a route's errors for OpenAPI; a missing token or a malformed request can happen to every route."""
+    invalid = {"model": ErrorView, "description": "`invalid_request`: The request does not have the documented form."}
+    described: dict[int | str, dict[str, Any]] = {422: invalid}
     always: tuple[type[HeliostatError], ...] = (UnauthenticatedError, ForbiddenError)
     for error in (*always, *errors):
         known = described.setdefault(error.status, {"model": ErrorView, "description": ""})

@@ -92,8 +92,10 @@ class AdmissionService:
         if not _takes_a_place(request):
             return frozenset()
         await self._reservations.lock(connection, request.user)
-        await self._reservations.settle(connection, request.user, [server.name for server in request.servers])
-        return await self._reservations.list_names(connection, request.user)
+        reserved = await self._reservations.list_names(connection, request.user)
+        if existing := reserved.intersection(server.name for server in request.servers):
+            await self._reservations.settle(connection, request.user, existing)
+        return reserved
 
     def _to_event(self, request: AdmissionRequest, facts: AdmissionFacts, decision: AdmissionDecision) -> DecisionMade:
         refusal = decision.refusal
