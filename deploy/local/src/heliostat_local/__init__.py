@@ -1,1 +1,1 @@
-"""The supervisor behind make up: one host, nothing installed outside the checkout."""
+"""The supervisor behind `make up`: Postgres, JupyterHub with its proxy and the three services on one host."""

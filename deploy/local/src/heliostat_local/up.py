@@ -1,0 +1,132 @@
+"""`up`: start everything in this process and keep it running."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+import httpx
+from heliostat_runtime.host import probe_host
+from heliostat_runtime.limits import Enforcement
+
+from .base_environment import BaseEnvironment
+from .component import Component
+from .components import build_components
+from .config import LocalConfig
+from .errors import PortTakenError
+from .instance import hold_instance
+from .layout import StateLayout
+from .ledger import ProcessLedger
+from .polling import poll_until
+from .ports import ensure_ports, is_free
+from .postgres import PostgresCluster
+from .process_environment import ProcessEnvironments, build_tool_environment
+from .secret_files import ADMIN_NAME, USER_NAME, SecretFiles, write_credentials
+from .supervisor import Supervisor
+
+__all__ = ["Preparation", "prepare_components", "up"]
+
+PORT_DEADLINE = timedelta(seconds=5)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Preparation(NamedTuple):
+    """What components are made from."""
+
+    config: LocalConfig
+    layout: StateLayout
+    secret_files: SecretFiles
+    client: httpx.AsyncClient
+    inherited: Mapping[str, str]
+
+
+def prepare_components(given: Preparation) -> list[Component]:
+    """Choose the ports and wire all components together."""
+    postgres = PostgresCluster(given.layout, given.secret_files)
+    environments = ProcessEnvironments(
+        config=given.config,
+        layout=given.layout,
+        secret_files=given.secret_files,
+        ports=ensure_ports(given.layout.ports, reserved=[given.config.port]),
+        postgres=postgres,
+        inherited=given.inherited,
+    )
+    return build_components(
+        config=given.config,
+        layout=given.layout,
+        postgres=postgres,
+        environments=environments,
+        base=BaseEnvironment(given.layout.base, environment=build_tool_environment(given.inherited)),
+        secret_files=given.secret_files,
+        client=given.client,
+    )
+
+
+async def up(
+    config: LocalConfig,
+    *,
+    inherited: Mapping[str, str],
+    say: Callable[[str], None],
+    prepare: Callable[[Preparation], Sequence[Component]] = prepare_components,
+) -> None:
+    """Start everything and keep it running until a signal asks to stop.
+
+    Raises
+    ------
+    LocalError
+        It runs already, the port is taken, or a component could not be started.
+    """
+    stop = stop_on_signals()
+    layout = StateLayout(config)
+    layout.create()
+    with hold_instance(layout):
+        ledger = ProcessLedger(layout.processes)
+        if leftovers := await ledger.end_leftovers():
+            say(f"ended what a killed supervisor left: {', '.join(leftovers)}")
+        if not await poll_until(lambda: is_free(str(config.host), config.port), deadline=PORT_DEADLINE):
+            raise PortTakenError(host=str(config.host), port=config.port)
+        write_credentials(layout, config, SecretFiles(layout.secrets))
+        say(f"starting with the state directory {layout.root}")
+        async with httpx.AsyncClient(trust_env=False) as client:
+            components = prepare(Preparation(config, layout, SecretFiles(layout.secrets), client, inherited))
+            supervisor = Supervisor(components, layout=layout, ledger=ledger, url=config.url, say=say)
+
+            async def announce() -> None:
+                say(describe_access(config, layout))
+                capabilities = await probe_host(layout.root)
+                say(describe_limits(capabilities.as_list()))
+
+            await supervisor.run(stop, on_ready=announce)
+    say("stopped")
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that Ctrl-C, `make down` or a closed terminal set."""
+    stop = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def describe_access(config: LocalConfig, layout: StateLayout) -> str:
+    """Say where it is and how to sign in."""
+    lines = [
+        "",
+        f"Heliostat is ready:  {config.url}",
+        f"  sign in as         {USER_NAME}    (or {ADMIN_NAME}, who may do everything)",
+        f"  passwords are in   {layout.credentials}    (with an API token for scripts)",
+    ]
+    if not config.host.is_loopback:
+        lines.append(
+            f"  WARNING: listening on {config.host}, so others can connect, and without TLS they can read passwords"
+        )
+    return "\n".join(lines)
+
+
+def describe_limits(enforcements: Sequence[Enforcement]) -> str:
+    """Say what this host cannot isolate or limit."""
+    missing = [f"  {e.resource} is not enforced: {e.reason}" for e in enforcements if not e.enforced]
+    if not missing:
+        return "This host isolates servers and enforces all limits (CPU, memory, processes, storage)."
+    return "\n".join(["What this host cannot do for users' servers:", *missing])
