@@ -1,0 +1,1 @@
+"""Launches, named servers, their activity, stopping and deletion."""

@@ -1,0 +1,1 @@
+"""What a launch, a server and a name are; no I/O."""

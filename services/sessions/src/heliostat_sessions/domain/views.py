@@ -1,0 +1,94 @@
+"""What callers see of a session."""
+
+from collections.abc import Mapping
+
+from heliostat_core.contracts.model import Enforcement
+from heliostat_core.contracts.policy import IdleDecision
+from heliostat_core.contracts.sessions import IdleView, SessionLinks, SessionState, SessionView, StorageView
+from heliostat_core.units import format_size
+
+from .ledger import Session
+from .servers import HubServer
+from .urls import build_server_path, to_segment
+
+
+class SessionViews:
+    """Builds views of sessions with absolute links.
+
+    Parameters
+    ----------
+    public
+        Public URL of the hub, without a slash at the end.
+    api
+        Public URL of this service's API, with a slash at the end.
+    """
+
+    def __init__(self, *, public: str, api: str) -> None:
+        self.api = api
+        self._public = public
+
+    def build(
+        self,
+        session: Session,
+        servers: Mapping[str, HubServer] | None,
+        idle: IdleDecision | None,
+        *,
+        state: SessionState | None = None,
+    ) -> SessionView:
+        """Build one view; ``servers`` is None when the hub says nothing, and then nobody knows what a server does."""
+        links = self._build_links(session)
+        return SessionView(
+            id=session.id,
+            user=session.user,
+            name=session.server_name,
+            state=state or _find_state(session, servers),
+            repo=session.repo,
+            ref=session.ref,
+            commit=session.commit,
+            environment_id=session.environment_id,
+            launch_id=session.launch_id,
+            started_at=session.started_at,
+            last_activity=session.last_activity,
+            activity_source=session.activity_source,
+            idle=IdleView(stop_at=idle.stop_at, rule=idle.rule, reason=idle.reason) if idle else None,
+            limits=_build_limits(session),
+            storage=_build_storage(session),
+            url=links.server,
+            links=links,
+        )
+
+    def _build_links(self, session: Session) -> SessionLinks:
+        own = f"{self.api}sessions/{to_segment(session.server_name)}"
+        return SessionLinks(
+            self=own,
+            start=f"{own}/start",
+            stop=f"{own}/stop",
+            server=f"{self._public}{build_server_path(user=session.user, name=session.server_name)}",
+            decisions=f"{self._public}/services/policy/api/v1/decisions?session={session.id}",
+        )
+
+
+def _find_state(session: Session, servers: Mapping[str, HubServer] | None) -> SessionState:
+    if session.deleting:
+        return SessionState.DELETING
+    if servers is None:
+        return SessionState.UNKNOWN
+    server = servers.get(session.server_name)
+    return server.state if server is not None else SessionState.STOPPED
+
+
+def _build_limits(session: Session) -> list[Enforcement]:
+    """Say of each resource what its limit is, where known, and whether this host enforces it."""
+    known: dict[str, str] = {}
+    if session.limits is not None:
+        known = {"cpu": f"{session.limits.cpu:g}", "memory": format_size(session.limits.memory)}
+    if session.volume is not None:
+        known["storage"] = format_size(session.volume.limit)
+    return [item.model_copy(update={"limit": known.get(item.resource)}) for item in session.enforcement]
+
+
+def _build_storage(session: Session) -> StorageView:
+    volume = session.volume
+    if volume is None:
+        return StorageView(volume_id=None, limit=None, used=None, measured_at=None)
+    return StorageView(volume_id=volume.id, limit=volume.limit, used=volume.used, measured_at=volume.measured_at)

@@ -1,0 +1,183 @@
+"""What the sessions service refuses or fails with."""
+
+from uuid import UUID
+
+from heliostat_core.contracts.model import ErrorView
+from heliostat_core.errors import ClientError, ConflictError, HeliostatError, UnavailableError
+
+
+class ServerNameInvalidError(ClientError):
+    """The hub does not take this as a server's name."""
+
+    code = "server_name_invalid"
+    status = 422
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"{name!r} is not a server name",
+            field="server_name",
+            remedy="Use up to 20 lower-case letters, digits and single hyphens, beginning with a letter.",
+        )
+
+
+class PathOutsideError(ClientError):
+    """The path to open leads out of the server."""
+
+    code = "path_outside"
+    status = 422
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(
+            f"{path!r} does not name a file or folder of the repository",
+            field="path",
+            remedy="Give a path relative to the repository's root, without '..', '//' or a scheme.",
+        )
+
+
+class IdempotencyKeyReusedError(ConflictError):
+    """The same key came with another body."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self, *, launch_id: UUID) -> None:
+        super().__init__(
+            "This Idempotency-Key was used for another request",
+            field="Idempotency-Key",
+            remedy="Use a new key for a new request.",
+            details={"launch_id": str(launch_id)},
+        )
+
+
+class IdempotencyKeyInvalidError(ClientError):
+    """The key is too long or empty."""
+
+    code = "idempotency_key_invalid"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "An Idempotency-Key has 1 to 255 printable ASCII characters",
+            field="Idempotency-Key",
+            remedy="Use a random one, such as a UUID.",
+        )
+
+
+class LaunchFinishedError(ConflictError):
+    """The launch is over."""
+
+    code = "launch_finished"
+
+    def __init__(self, *, state: str) -> None:
+        super().__init__(f"This launch is {state} and cannot be cancelled", remedy="Stop or delete its server instead.")
+
+
+class SessionExistsError(ConflictError):
+    """The user has a server of that name."""
+
+    code = "session_exists"
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(
+            f"You have a server {name!r} already" if name else "You have a default server already",
+            field="name",
+            remedy="Start that one, or choose another name.",
+        )
+
+
+class SessionBusyError(ConflictError):
+    """The server is in the middle of something."""
+
+    code = "session_busy"
+
+    def __init__(self, *, name: str, doing: str) -> None:
+        super().__init__(f"Server {name!r} is {doing}", remedy="Try again when that is done.")
+
+
+class AdmissionRefusedError(ClientError):
+    """Policy does not allow it; rule, limit and current value are in the details."""
+
+    code = "refused_by_policy"
+    status = 403
+
+    def __init__(self, *, view: ErrorView) -> None:
+        super().__init__(view.message, field=view.field, remedy=view.remedy, details=view.details)
+        self.code = view.code  # type: ignore[misc]  # the rule, not the class's
+        self.view = view
+
+
+class HubRefusedError(ClientError):
+    """The hub does not do this; the message is its own."""
+
+    code = "hub_refused"
+    status = 409
+
+    def __init__(self, *, status: int, message: str) -> None:
+        super().__init__(
+            f"JupyterHub refused: {message}", remedy="See the hub's message.", details={"hub_status": status}
+        )
+        self.hub_status = status
+
+
+class HubBusyError(UnavailableError):
+    """The hub has too many starts at once, or this server is in between two states."""
+
+    code = "hub_busy"
+
+    def __init__(self) -> None:
+        super().__init__("JupyterHub is busy with other servers", remedy="Try again in a moment.")
+
+
+class SpawnFailedError(HeliostatError):
+    """The server did not come up; the message is the hub's."""
+
+    code = "spawn_failed"
+    status = 502
+
+    def __init__(self, *, message: str) -> None:
+        super().__init__(
+            message or "The server did not start", remedy="Launch it again; if it fails again, tell an administrator."
+        )
+
+
+class ServerNameTakenError(ConflictError):
+    """Another server of this user got the name first."""
+
+    code = "server_name_taken"
+
+    def __init__(self) -> None:
+        super().__init__("Another server took this name a moment ago", field="server_name", remedy="Try again.")
+
+
+class CsrfError(ClientError):
+    """A request that changes something came with a cookie and without its token."""
+
+    code = "csrf_token_missing"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request carries no valid X-Heliostat-CSRF token",
+            remedy="Reload the page, or authenticate with an Authorization header.",
+        )
+
+
+class LoginFailedError(ClientError):
+    """The sign-in at the hub did not come back as it left."""
+
+    code = "login_failed"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__("The sign-in could not be completed", remedy="Open the page again to sign in anew.")
+
+
+def build_error_view(error: HeliostatError) -> ErrorView:
+    """Describe an error as events and answers carry it."""
+    return ErrorView(
+        code=error.code, message=error.message, field=error.field, remedy=error.remedy, details=error.details
+    )
+
+
+def is_transient(error: HeliostatError) -> bool:
+    """Whether the same may pass a moment later."""
+    return isinstance(error, UnavailableError) or error.status in {429, 502, 503, 504}

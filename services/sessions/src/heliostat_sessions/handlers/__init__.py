@@ -1,0 +1,1 @@
+"""HTTP: parse, authorise, one service call, answer."""

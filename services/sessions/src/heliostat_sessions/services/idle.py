@@ -1,0 +1,109 @@
+"""Stopping servers that nobody uses: policy judges, and nothing is stopped on missing or old data."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+from heliostat_core.clients import PolicyClient
+from heliostat_core.contracts import events as kinds
+from heliostat_core.contracts.policy import IdleDecision, IdleRequest
+from heliostat_core.eventstore import StreamConflictError
+
+from ..domain.idle import build_facts, is_still_idle
+from ..domain.ledger import Session
+from ..errors import HubRefusedError
+from ..metrics import SessionsMetrics
+from ..storage.hub import HubClient
+from ..storage.sessions import SessionStorage
+from .ledger import SessionLedger
+from .reconcile import Reconciler
+
+_BATCH = 1000
+
+
+class IdleService:
+    """Sweeps.
+
+    Parameters
+    ----------
+    freshness
+        A server that was last heard of longer ago is left alone: its activity since then is unknown.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: SessionLedger,
+        sessions: SessionStorage,
+        policy: PolicyClient,
+        hub: HubClient,
+        reconciler: Reconciler,
+        metrics: SessionsMetrics,
+        freshness: timedelta,
+    ) -> None:
+        self._ledger = ledger
+        self._sessions = sessions
+        self._policy = policy
+        self._hub = hub
+        self._reconciler = reconciler
+        self._metrics = metrics
+        self._freshness = freshness
+        self._log = structlog.get_logger()
+
+    async def sweep(self) -> None:
+        """Ask policy about all running servers and carry out what it says. A background job of one replica."""
+        with self._metrics.sweep_duration.time():
+            after: UUID | None = None
+            while True:
+                batch = await self._list_batch(after)
+                if not batch:
+                    return
+                await self._judge(batch)
+                after = batch[-1].id
+
+    async def _list_batch(self, after: UUID | None) -> list[Session]:
+        since = datetime.now(UTC) - self._freshness
+        async with self._ledger.transaction() as connection:
+            return await self._sessions.list_running(connection, fresh_since=since, after=after, most=_BATCH)
+
+    async def _judge(self, batch: list[Session]) -> None:
+        answer = await self._policy.judge_idle(IdleRequest(sessions=[build_facts(session) for session in batch]))
+        by_id = {session.id: session for session in batch}
+        for decision in answer.decisions:
+            self._metrics.verdicts.labels(decision.verdict).inc()
+            session = by_id.get(decision.session_id)
+            if session is None:
+                continue
+            try:
+                if decision.verdict == "warn":
+                    await self._warn(session, decision)
+                elif decision.verdict == "stop":
+                    await self._stop(session, decision)
+            except StreamConflictError:
+                self._metrics.verdicts.labels("changed").inc()
+
+    async def _warn(self, session: Session, decision: IdleDecision) -> None:
+        if session.warned_at is not None or decision.stop_at is None:
+            return
+        warned = kinds.SessionIdleWarned(
+            session_id=session.id, decision_id=decision.decision_id, stop_at=decision.stop_at
+        )
+        await self._ledger.append(session, warned)
+
+    async def _stop(self, judged: Session, decision: IdleDecision) -> None:
+        """Look once more at this one server, and stop it if nothing has changed since it was judged."""
+        server = await self._hub.read_server(judged.user, judged.server_name)
+        async with self._ledger.transaction() as connection:
+            now = await self._sessions.read(connection, judged.id)
+        if not is_still_idle(judged, now, server):
+            self._metrics.verdicts.labels("changed").inc()
+            return
+        asked = kinds.SessionStopRequested(session_id=judged.id, reason="idle", decision_id=decision.decision_id)
+        await self._ledger.append(judged, asked)
+        self._metrics.stops.labels("idle").inc()
+        self._log.info("stopping an idle server", session=str(judged.id), decision=str(decision.decision_id))
+        try:
+            await self._hub.stop(judged.user, judged.server_name)
+        except HubRefusedError as error:
+            self._log.warning("the hub did not stop a server", session=str(judged.id), status=error.hub_status)
+        self._reconciler.schedule(judged.user)

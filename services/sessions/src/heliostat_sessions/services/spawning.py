@@ -1,0 +1,83 @@
+"""Starting a server at the hub with a signed grant."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from heliostat_core.contracts.builds import PlanView
+from heliostat_core.grants import Grant, sign_grant
+from pydantic import SecretStr
+
+from ..domain.ledger import Session
+from ..errors import HubBusyError, HubRefusedError
+from ..storage.hub import HubClient
+
+
+class SpawnService:
+    """Signs what a server may start with, and asks the hub to start it.
+
+    Parameters
+    ----------
+    hub
+        The hub.
+    key
+        Key of grants, shared with the hub's plugin.
+    """
+
+    def __init__(self, *, hub: HubClient, key: SecretStr) -> None:
+        self._hub = hub
+        self._key = key
+
+    def build_options(
+        self, plan: PlanView, *, user: str, name: str, session_id: UUID, launch_id: UUID, path: str | None
+    ) -> dict[str, Any]:
+        """Build the user options of a server for a plan."""
+        grant = Grant(
+            user=user,
+            server_name=name,
+            session_id=session_id,
+            launch_id=launch_id,
+            environment_id=plan.environment_id,
+            content_id=plan.content_id,
+            repo=plan.repo,
+            commit=plan.commit,
+            path=path,
+            issued_at=datetime.now(UTC),
+        )
+        return {"grant": sign_grant(grant, key=self._key)}
+
+    def rebuild_options(self, session: Session) -> dict[str, Any]:
+        """Build the user options of a server as its session has it; a plain one needs no grant."""
+        if session.repo is None or session.environment_id is None or session.commit is None:
+            return {}
+        grant = Grant(
+            user=session.user,
+            server_name=session.server_name,
+            session_id=session.id,
+            launch_id=session.launch_id,
+            environment_id=session.environment_id,
+            content_id=session.content_id,
+            repo=session.repo,
+            commit=session.commit,
+            path=session.path,
+            issued_at=datetime.now(UTC),
+        )
+        return {"grant": sign_grant(grant, key=self._key)}
+
+    async def start(self, user: str, name: str, *, options: dict[str, Any]) -> None:
+        """Ask the hub for a start.
+
+        Raises
+        ------
+        HubBusyError
+            The server is in between two states, or has been started by somebody else; look at it again.
+        HubRefusedError
+            The hub will not.
+        """
+        try:
+            await self._hub.start(user, name, options=options)
+        except HubRefusedError as error:
+            server = await self._hub.read_server(user, name)
+            if server is not None and server.active:
+                raise HubBusyError from error
+            raise

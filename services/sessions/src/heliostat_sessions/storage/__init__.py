@@ -1,0 +1,1 @@
+"""The edges: Postgres, the hub, the host. Translates, never decides."""
