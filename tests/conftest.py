@@ -1,11 +1,13 @@
 """Fixtures of all tiers."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 from heliostat_core.database import Database
 from pydantic import SecretStr
 
+from tests.support.golden import Golden
 from tests.support.hub import FakeHub, running_hub
 from tests.support.postgres import Postgres, running_postgres
 
@@ -37,3 +39,14 @@ async def hub() -> AsyncIterator[FakeHub]:
     """A hub that knows the tokens a test gives it."""
     async with running_hub() as running:
         yield running
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes golden files again."""
+    parser.addoption("--update-data", action="store_true", help="write the golden files in tests/data again")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Compare with files in tests/data."""
+    return Golden(root=Path(__file__).parent / "data", update=request.config.getoption("--update-data"))

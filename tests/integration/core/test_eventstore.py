@@ -5,11 +5,13 @@ from uuid import uuid4
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from heliostat_core.contracts.events import Event, SessionCreated, SessionDeleted
 from heliostat_core.database import Database
 from heliostat_core.eventstore import Cursor, EventStore, Follower, NewEvent, Recorded, StreamConflictError, rebuild
 from heliostat_core.ids import StreamId
-from heliostat_core.migrate import build_alembic_config, ensure_current
+from heliostat_core.migrate import build_alembic_config
+from heliostat_core.schema.version import HEAD, ensure_current
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -160,3 +162,9 @@ async def test_migrations_from_empty_match_the_models(database: Database) -> Non
     await ensure_current(database)
     async with database.transaction() as connection:
         await connection.run_sync(lambda sync: command.check(build_alembic_config(sync)))
+
+
+async def test_services_want_the_newest_migration(database: Database) -> None:
+    async with database.transaction() as connection:
+        config = await connection.run_sync(build_alembic_config)
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD

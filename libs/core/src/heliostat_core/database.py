@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from .errors import UnavailableError
@@ -69,7 +70,7 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except (OperationalError, InterfaceError, OSError) as error:
+        except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
             raise DatabaseUnavailableError from error
         except DBAPIError as error:
             if error.connection_invalidated:

@@ -6,15 +6,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from .database import Database
-from .errors import HeliostatError
 from .migrations.grants import apply_grants
 
 _LOCK = 0x48454C49
@@ -27,15 +23,6 @@ class MigrateConfig(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HELIOSTAT_MIGRATE_", frozen=True)
 
     database_url: SecretStr = Field(description="SQLAlchemy URL of the role that owns the schema")
-
-
-class SchemaOutdatedError(HeliostatError):
-    """The database is not at the newest migration."""
-
-    code = "schema_outdated"
-
-    def __init__(self) -> None:
-        super().__init__("The database schema is not the one this version needs", remedy="Run 'make migrate'.")
 
 
 def build_alembic_config(connection: Connection) -> Config:
@@ -53,18 +40,6 @@ def upgrade(connection: Connection, *, grants: bool = True) -> None:
     command.upgrade(build_alembic_config(connection), "head")
     if grants:
         apply_grants(connection)
-
-
-async def ensure_current(database: Database) -> None:
-    """Raise SchemaOutdatedError unless the database is at the newest migration."""
-    async with database.transaction() as connection:
-        await connection.run_sync(_check)
-
-
-def _check(connection: Connection) -> None:
-    head = ScriptDirectory.from_config(build_alembic_config(connection)).get_current_head()
-    if MigrationContext.configure(connection).get_current_revision() != head:
-        raise SchemaOutdatedError
 
 
 async def _main() -> None:

@@ -9,7 +9,7 @@ import httpx
 from heliostat_core.auth import Authenticator
 from heliostat_core.database import Database
 from heliostat_core.eventstore import EventStore
-from heliostat_core.migrate import ensure_current
+from heliostat_core.schema.version import ensure_current
 from heliostat_core.supervisor import Supervisor
 from heliostat_core.wakeups import Wakeups
 from prometheus_client import CollectorRegistry

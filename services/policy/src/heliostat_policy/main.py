@@ -16,7 +16,7 @@ from heliostat_core.errors import HeliostatError
 from heliostat_core.eventstore import Projection, rebuild
 from heliostat_core.logging import configure_logging
 from heliostat_core.metrics import create_registry
-from heliostat_core.migrate import ensure_current
+from heliostat_core.schema.version import ensure_current
 from heliostat_core.serve import serve
 from heliostat_core.web import create_health_router, create_service_app
 
