@@ -27,8 +27,8 @@ class ActivityExtension(ExtensionApp):
         """Begin to observe requests; jupyter_server calls this once while it loads extensions."""
         self._activity = Activity(started_at=datetime.now(UTC))
         self._task: asyncio.Task[None] | None = None
-        application = self._server.web_app.settings
-        application["log_function"] = _observing(self._activity, application["log_function"])
+        # These settings replace the server's own as soon as this returns.
+        self.settings["log_function"] = _observing(self._activity, self.settings["log_function"])
 
     @override
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
