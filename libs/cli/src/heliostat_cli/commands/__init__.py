@@ -1,0 +1,1 @@
+"""The commands: read the arguments, call the API, print."""
