@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Header, Response
 
+from tests.support.hub_servers import FakeServers
 from tests.support.server import serving
 
 LAUNCH_SCOPES = ["custom:heliostat:launch", "access:services"]
@@ -12,7 +13,7 @@ ADMIN_SCOPES = ["custom:heliostat:admin", *LAUNCH_SCOPES]
 
 
 class FakeHub:
-    """Answers ``GET /hub/api/user`` for the tokens it was given."""
+    """Answers ``GET /hub/api/user`` for the tokens it was given; ``servers`` is the rest of its API."""
 
     def __init__(self) -> None:
         self.app = FastAPI()
@@ -20,6 +21,7 @@ class FakeHub:
         self.url = ""
         self.down = False
         self.app.get("/hub/api/user")(self._get_user)
+        self.servers = FakeServers(self.app)
 
     def add_user(self, name: str, *, admin: bool = False, groups: tuple[str, ...] = ()) -> dict[str, str]:
         """Add a user and return the headers that sign in as them."""
@@ -56,4 +58,7 @@ async def running_hub() -> AsyncIterator[FakeHub]:
     hub = FakeHub()
     async with serving(hub.app) as url:
         hub.url = f"{url}/hub/api"
-        yield hub
+        try:
+            yield hub
+        finally:
+            await hub.servers.close()

@@ -1,0 +1,174 @@
+"""The builder and the policy service on loopback, as far as the sessions service calls them."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from heliostat_core.contracts.builds import BuildLinks, BuildRequest, BuildState, BuildView, PlanDecision, PlanView
+from heliostat_core.contracts.policy import (
+    AdmissionAction,
+    AdmissionRequest,
+    AdmissionView,
+    IdleDecision,
+    IdleDecisions,
+    IdleFacts,
+    IdleRequest,
+    Rules,
+)
+from heliostat_core.database import Database
+from sqlalchemy import text
+
+RULES = Rules(
+    server_name_length=20,
+    named_servers=5,
+    idle_timeout="2h",
+    idle_warning="10min",
+    storage="2GiB",
+    cpu=1,
+    memory="2GB",
+    require_enforcement=False,
+    launches=True,
+)
+
+
+class FakeBuilder:
+    """Plans by rule; builds are rows a test finishes."""
+
+    def __init__(self, database: Database) -> None:
+        self.app = FastAPI()
+        self.decision = PlanDecision.HIT
+        self.down = False
+        self.plans = 0
+        self.builds: list[UUID] = []
+        self._database = database
+        self.app.post("/services/builder/api/v1/plans")(self._post_plan)
+        self.app.post("/services/builder/api/v1/builds")(self._post_build)
+
+    async def write_lines(self, build_id: UUID, *lines: str, first: int = 1) -> None:
+        """Write lines of a build's log."""
+        statement = text("INSERT INTO build_log_lines (build_id, number, phase, text) VALUES (:id, :number, 'pip', :text)")
+        async with self._database.transaction() as connection:
+            for number, line in enumerate(lines, start=first):
+                await connection.execute(statement, {"id": build_id, "number": number, "text": line})
+
+    async def end(self, build_id: UUID, state: str = "succeeded", failure: str | None = None) -> None:
+        """End a build."""
+        statement = text("UPDATE builds SET state = :state, failure = CAST(:failure AS jsonb) WHERE id = :id")
+        async with self._database.transaction() as connection:
+            await connection.execute(statement, {"id": build_id, "state": state, "failure": failure})
+        await self._database.notify([f"stream:build-{build_id}", f"log:{build_id}"])
+
+    async def _post_plan(self, body: BuildRequest) -> Any:
+        self.plans += 1
+        if self.down:
+            return Response(status_code=502)
+        if body.repo == "nowhere":
+            error = {"code": "repository_unknown", "message": "There is no such repository", "field": "repo"}
+            return JSONResponse(error, status_code=404)
+        return self._plan(body)
+
+    def _plan(self, body: BuildRequest) -> PlanView:
+        repo = body.repo if "://" in body.repo else f"https://git.example/{body.repo}"
+        is_commit = len(body.ref) == 40
+        commit = body.ref if is_commit else hashlib.sha1(f"{repo}@{body.ref}".encode()).hexdigest()  # noqa: S324 a stand-in
+        return PlanView(
+            provider="git",
+            repo=repo,
+            ref=body.ref,
+            commit=commit,
+            ref_url=f"{repo}/tree/{commit}",
+            resolved_spec=f"git/{repo}/{commit}",
+            slug=repo.rsplit("/", 1)[-1],
+            environment_id="env-1",
+            content_id=f"content-{commit[:8]}",
+            image_id=f"image-{commit[:8]}",
+            decision=self.decision,
+        )
+
+    async def _post_build(self, body: BuildRequest) -> Any:
+        if self.down:
+            return Response(status_code=502)
+        plan = self._plan(body)
+        build_id = uuid4()
+        statement = text(
+            "INSERT INTO builds (id, image_id, state, repo, plan, requested_by, created_at)"
+            " VALUES (:id, :image, 'running', :repo, CAST(:plan AS jsonb), 'sessions', now())"
+            " ON CONFLICT (image_id) WHERE state IN ('queued', 'running')"
+            " DO UPDATE SET state = excluded.state RETURNING id"
+        )
+        values = {"id": build_id, "image": plan.image_id, "repo": plan.repo, "plan": plan.model_dump_json()}
+        async with self._database.transaction() as connection:
+            build_id = (await connection.execute(statement, values)).scalar_one()
+        self.builds.append(build_id)
+        return BuildView(
+            id=build_id,
+            state=BuildState.RUNNING,
+            plan=plan,
+            requested_by="sessions",
+            created_at=datetime.now(UTC),
+            links=BuildLinks(self="", log=""),
+        )
+
+
+class FakePolicy:
+    """The default rules of names and numbers, and idle verdicts a test decides."""
+
+    def __init__(self) -> None:
+        self.app = FastAPI()
+        self.down = False
+        self.rules = RULES
+        self.admissions: list[AdmissionRequest] = []
+        self.verdict: Callable[[IdleFacts], str] = lambda _: "keep"
+        self.judged: list[IdleFacts] = []
+        self.app.post("/services/policy/api/v1/decisions/admission")(self._admit)
+        self.app.post("/services/policy/api/v1/decisions/idle")(self._judge)
+
+    async def _admit(self, body: AdmissionRequest) -> Any:
+        if self.down:
+            return Response(status_code=502)
+        self.admissions.append(body)
+        name, named = body.server_name or "", [server for server in body.servers if server.name]
+        if len(name) > self.rules.server_name_length:
+            return self._answer(rule="server_name_length", limit=self.rules.server_name_length, current=len(name))
+        if body.action is AdmissionAction.CREATE and name and len(named) >= self.rules.named_servers:
+            return self._answer(rule="named_servers", limit=self.rules.named_servers, current=len(named))
+        return self._answer()
+
+    def _answer(
+        self, *, rule: str | None = None, limit: int | None = None, current: int | None = None
+    ) -> AdmissionView:
+        return AdmissionView(
+            decision_id=uuid4(),
+            allowed=rule is None,
+            rule=rule,
+            policy_version=1,
+            message=f"{rule}: {current} of at most {limit}" if rule else "allowed",
+            remedy="Delete one." if rule else None,
+            field="server_name" if rule else None,
+            limit=limit,
+            current=current,
+            rules=self.rules,
+        )
+
+    async def _judge(self, body: IdleRequest) -> Any:
+        if self.down:
+            return Response(status_code=502)
+        if not body.simulate:
+            self.judged.extend(body.sessions)
+        decisions = [self._decide(facts, record=not body.simulate) for facts in body.sessions]
+        return IdleDecisions(policy_version=1, decisions=decisions)
+
+    def _decide(self, facts: IdleFacts, *, record: bool) -> IdleDecision:
+        verdict: Any = self.verdict(facts)
+        return IdleDecision(
+            session_id=facts.session_id,
+            verdict=verdict,
+            rule="idle_timeout",
+            reason=f"idle since {facts.last_activity}",
+            stop_at=datetime.now(UTC),
+            decision_id=uuid4() if record and verdict != "keep" else None,
+        )
