@@ -27,6 +27,7 @@ Lost = Callable[[CommandError | None], None]
 _LAUNCH = TypeAdapter(LaunchView)
 _LAUNCH_EVENT = TypeAdapter(LaunchEvent)
 _SESSION = TypeAdapter(SessionView)
+_SESSION_OR_NONE: TypeAdapter[SessionView | None] = TypeAdapter(SessionView | None)
 _SESSIONS = TypeAdapter(list[SessionView])
 _BUILD = TypeAdapter(BuildView)
 _BUILDS = TypeAdapter(list[BuildView])
@@ -102,9 +103,9 @@ class Api:
         """Stop a server and keep its files."""
         return self._http.request("POST", f"{_session_path(name)}/stop", _SESSION)
 
-    def delete_session(self, name: str) -> SessionView:
-        """Delete a server with its files."""
-        return self._http.request("DELETE", _session_path(name), _SESSION)
+    def delete_session(self, name: str) -> SessionView | None:
+        """Delete a server with its files; None when it is gone already."""
+        return self._http.request("DELETE", _session_path(name), _SESSION_OR_NONE)
 
     def read_plan(self, request: BuildRequest) -> PlanView:
         """Say what building a commit would do, without building it."""

@@ -92,9 +92,9 @@ class HttpClient:
             raise self._unreachable(error) from error
 
     def parse(self, answer: TypeAdapter[T], content: bytes) -> T:
-        """Read JSON from a service; fields that a newer service adds are passed over."""
+        """Read JSON from a service; fields that a newer service adds are passed over, and no content is null."""
         try:
-            return answer.validate_json(content, extra="ignore")
+            return answer.validate_json(content or b"null", extra="ignore")
         except ValidationError as error:
             raise UnexpectedAnswerError(url=self._url, answer="its JSON is another than expected") from error
 

@@ -15,6 +15,9 @@ from .terminal import neutralise
 _COLOUR = False if os.environ.get("NO_COLOR") else None
 """None lets the terminal decide; a set NO_COLOR (no-color.org) never colours."""
 
+Result = BaseModel | Sequence[BaseModel] | None
+"""What a command found; None is nothing, on purpose."""
+
 
 class Output:
     """Prints what a command has to say; with ``as_json`` each result is one line of JSON and notes are left out."""
@@ -22,7 +25,7 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
 
-    def show(self, result: BaseModel | Sequence[BaseModel], lines: Iterable[str]) -> None:
+    def show(self, result: Result, lines: Iterable[str]) -> None:
         """Print a result: as one JSON document, or as these lines."""
         if self.as_json:
             typer.echo(_to_json(result))
@@ -49,8 +52,8 @@ def _print(lines: Iterable[str], *, err: bool) -> None:
             typer.echo(neutralise(line), err=err, color=_COLOUR)
 
 
-def _to_json(result: BaseModel | Sequence[BaseModel]) -> str:
+def _to_json(result: Result) -> str:
     if isinstance(result, BaseModel):
         return result.model_dump_json()
-    documents: list[Any] = [item.model_dump(mode="json") for item in result]
+    documents: list[Any] | None = None if result is None else [item.model_dump(mode="json") for item in result]
     return json.dumps(documents)

@@ -84,7 +84,8 @@ def delete(
         typer.confirm(f"Delete server {show_server(wanted)} with all its files?", abort=True, err=True)
     with cli.connect() as api:
         session = api.delete_session(wanted)
-    cli.output.show(session, build_session_lines(session))
+    lines = build_session_lines(session) if session else [f"Server {show_server(wanted)} is gone."]
+    cli.output.show(session, lines)
 
 
 def _choose(name: str | None, *, default: bool) -> str:
