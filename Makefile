@@ -42,7 +42,7 @@ migrate: init ## bring the database of HELIOSTAT_MIGRATE_DATABASE_URL to the new
 
 ## Developing
 
-.PHONY: init-dev fmt lint types test test-unit test-integration e2e bench openapi lock clean
+.PHONY: init-dev fmt lint types test test-unit test-integration e2e bench openapi config-docs lock clean
 init-dev: ## as init, with the development tools
 	@$(PYTHON) deploy/local/bootstrap.py --dev
 
@@ -73,8 +73,10 @@ e2e: init-dev test-packages ## the whole stack: a real hub, a real JupyterLab, a
 bench: init-dev ## measure; writes JSON to bench-results/
 	$(BIN)/python -m benchmarks $(ARGS)
 
-openapi: init-dev ## write the services' API descriptions to docs/api/
-	$(BIN)/python -m heliostat_core.openapi docs/api $(ARGS)
+openapi: init-dev ## write docs/api/ and docs/configuration.md from the code
+	$(BIN)/python -m heliostat_local.documents docs
+
+config-docs: openapi ## the same
 
 lock: init-dev ## resolve the dependencies again within what is declared (ARGS=--upgrade for the newest)
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt

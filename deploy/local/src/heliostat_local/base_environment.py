@@ -55,6 +55,7 @@ class BaseEnvironment:
         await self._uv("pip", "install", *target, "--quiet", "--no-deps", "--compile-bytecode", *extension)
         await asyncio.to_thread(shutil.rmtree, wheels)
         staged.rename(self.path)
+        await asyncio.to_thread(self._prune)
 
     async def _uv(self, *arguments: str) -> None:
         await run_step(
@@ -64,6 +65,12 @@ class BaseEnvironment:
             directory=CHECKOUT,
             deadline=DEADLINE,
         )
+
+    def _prune(self) -> None:
+        """Remove old ones, except the newest of them: servers that outlived an upgrade run on it."""
+        others = [path for path in self._root.iterdir() if path != self.path]
+        for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
+            shutil.rmtree(path)
 
     def _read_digest(self) -> str:
         digest = hashlib.sha256(f"{RECIPE}\0{sys.version}\0{self._interpreter}".encode())

@@ -42,8 +42,8 @@ def build_openapi_documents() -> dict[str, dict[str, Any]]:
     """Build the OpenAPI document of each service, by name."""
     builder = create_builder(BuilderConfig(**_ANYTHING, **_PEERS))
     policy = create_policy(PolicyConfig(**_ANYTHING, default_policy=CHECKOUT / "deploy/policy/default.yaml"))
-    peers = {"builder_url": "http://127.0.0.1:1", "builder_token": "x" * 32}
-    secrets = {"grant_key": "x" * 32, "cookie_secret": "x" * 32}
+    peers: dict[str, Any] = {"builder_url": "http://127.0.0.1:1", "builder_token": "x" * 32}
+    secrets: dict[str, Any] = {"grant_key": "x" * 32, "cookie_secret": "x" * 32}
     sessions = create_sessions(SessionsConfig(**_ANYTHING, **_PEERS, **peers, **secrets))
     return {"builder": builder.openapi(), "policy": policy.openapi(), "sessions": sessions.openapi()}
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -32,14 +32,17 @@ def bound_logs(directory: Path, *, largest: int = LARGEST) -> None:
             os.truncate(path, 0)
 
 
-def read_tail(path: Path, *, lines: int) -> list[str]:
-    """Return the last lines of a log, none when it is missing."""
+def read_tail(path: Path, *, lines: int, end: int | None = None) -> list[str]:
+    """Return the last lines of a log, or of its first `end` bytes; none when it is missing."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL))
-            return file.read().decode(errors="replace").splitlines()[-lines:]
+            stop = path.stat().st_size if end is None else end
+            start = max(0, stop - TAIL)
+            file.seek(start)
+            found = file.read(stop - start).decode(errors="replace").splitlines()
     except FileNotFoundError:
         return []
+    return found[len(found) - min(lines, len(found)) :]
 
 
 def read_all(directory: Path, names: Sequence[str], *, lines: int) -> list[tuple[str, str]]:
@@ -47,15 +50,15 @@ def read_all(directory: Path, names: Sequence[str], *, lines: int) -> list[tuple
     return [(path.stem, line) for path in _select(directory, names) for line in read_tail(path, lines=lines)]
 
 
-async def follow(directory: Path, names: Sequence[str], *, lines: int) -> AsyncIterator[tuple[str, str]]:
+async def follow(directory: Path, names: Sequence[str], *, lines: int) -> AsyncGenerator[tuple[str, str]]:
     """Yield (component, line) of the named logs (all, when none is named): the last lines, then new ones."""
     readers: dict[Path, LogReader] = {}
     while True:
         for path in _select(directory, names):
             if path not in readers:
-                for line in read_tail(path, lines=lines):
-                    yield path.stem, line
                 readers[path] = LogReader(path)
+                for line in read_tail(path, lines=lines, end=readers[path].offset):
+                    yield path.stem, line
             for line in readers[path].read_new():
                 yield path.stem, line
         await asyncio.sleep(POLL.total_seconds())
@@ -72,16 +75,16 @@ class LogReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._offset = path.stat().st_size
+        self.offset = path.stat().st_size
         self._partial = b""
 
     def read_new(self) -> list[str]:
         """Return the complete lines added since the last call."""
-        if self._path.stat().st_size < self._offset:
-            self._offset = 0
+        if self._path.stat().st_size < self.offset:
+            self.offset = 0
         with self._path.open("rb") as file:
-            file.seek(self._offset)
+            file.seek(self.offset)
             added = file.read()
-        self._offset += len(added)
+        self.offset += len(added)
         *complete, self._partial = (self._partial + added).split(b"\n")
         return [line.decode(errors="replace") for line in complete]

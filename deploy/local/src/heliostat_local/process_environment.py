@@ -15,6 +15,24 @@ __all__ = ["ProcessEnvironments", "build_tool_environment"]
 VENV = CHECKOUT / ".venv"
 OWN_PREFIXES = ("HELIOSTAT_", "JUPYTERHUB_", "CONFIGPROXY_", "PYTHON", "VIRTUAL_ENV")
 HUB_SERVICE_NAMES = {"sessions": "binder", "builder": "builder", "policy": "policy"}
+CERTIFICATE_SETTINGS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXY_SETTINGS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+INDEX_SETTINGS = (
+    "UV_DEFAULT_INDEX",
+    "UV_INDEX",
+    "UV_INDEX_URL",
+    "UV_EXTRA_INDEX_URL",
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+)
+NETWORK_SETTINGS = {
+    *CERTIFICATE_SETTINGS,
+    *INDEX_SETTINGS,
+    *PROXY_SETTINGS,
+    *map(str.lower, PROXY_SETTINGS),
+    "UV_SYSTEM_CERTS",
+}
+"""What builds need of this machine's settings to reach a package index the way the machine itself does."""
 CALLERS: dict[str, dict[str, list[str]]] = {
     "builder": {"sessions": ["build"]},
     "policy": {"sessions": ["decide"], "builder": ["decide"], "hub": ["decide"]},
@@ -61,6 +79,10 @@ class ProcessEnvironments:
         """Return an inner service's address."""
         return f"http://127.0.0.1:{self._ports[name]}"
 
+    def base_url(self, name: str) -> str:
+        """Return where a service answers API calls."""
+        return f"{self.url(name)}/services/{HUB_SERVICE_NAMES[name]}/"
+
     @property
     def hub_api_url(self) -> str:
         """The hub's REST API, not through the proxy."""
@@ -77,19 +99,24 @@ class ProcessEnvironments:
     def build_builder(self) -> dict[str, str]:
         """Build the environment of the builder."""
         fixed = {
-            "POLICY_URL": self.url("policy"),
+            "POLICY_URL": self.base_url("policy"),
             "POLICY_TOKEN": self._token("builder", "policy"),
             "STATE_DIRECTORY": str(self._layout.root),
         }
-        defaults = {"ALLOWED_PRIVATE_NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"])}
+        certificates = [self._tools[name] for name in CERTIFICATE_SETTINGS if name in self._tools]
+        defaults = {
+            "ALLOWED_PRIVATE_NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
+            "BUILD_ENVIRONMENT": json.dumps({k: v for k, v in self._tools.items() if k in NETWORK_SETTINGS}),
+            "BUILD_READABLE_PATHS": json.dumps(certificates),
+        }
         return self._build_service("builder", fixed=fixed, defaults=defaults)
 
     def build_sessions(self) -> dict[str, str]:
         """Build the environment of the sessions service."""
         fixed = {
-            "BUILDER_URL": self.url("builder"),
+            "BUILDER_URL": self.base_url("builder"),
             "BUILDER_TOKEN": self._token("sessions", "builder"),
-            "POLICY_URL": self.url("policy"),
+            "POLICY_URL": self.base_url("policy"),
             "POLICY_TOKEN": self._token("sessions", "policy"),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
             "COOKIE_SECRET": self._secrets.ensure("sessions_cookie_secret"),
@@ -109,7 +136,7 @@ class ProcessEnvironments:
             for service, name in HUB_SERVICE_NAMES.items()
         ]
         fixed = {
-            "ACTIVITY_URL": f"{self.url('sessions')}/services/binder/api/v1/activity",
+            "ACTIVITY_URL": f"{self.base_url('sessions')}api/v1/activity",
             "ADMIN_API_TOKEN": self._secrets.ensure("admin_api_token"),
             "ADMIN_PASSWORD": self._secrets.ensure("admin_password"),
             "ADMIN_USERNAME": ADMIN_NAME,
@@ -118,7 +145,7 @@ class ProcessEnvironments:
             "COOKIE_SECRET_FILE": str(self._cookie_secret_file()),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
             "POLICY_TOKEN": self._token("hub", "policy"),
-            "POLICY_URL": self.url("policy"),
+            "POLICY_URL": self.base_url("policy"),
             "PORT": str(self._ports["hub"]),
             "PROXY_API_URL": self.url("proxy_api"),
             "PUBLIC_URL": self._config.url,

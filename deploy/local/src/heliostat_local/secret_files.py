@@ -13,8 +13,7 @@ __all__ = ["ADMIN_NAME", "USER_NAME", "SecretFiles", "write_credentials"]
 USER_NAME = "user"
 ADMIN_NAME = "admin"
 KEY_SIZE = 32  # bytes
-PASSWORD_SIZE = 8  # bytes; 64 bits, and short enough to type
-PASSWORDS = {"user_password", "admin_password"}
+PASSWORD_SIZES = {"user_password": 8, "admin_password": 16}  # bytes; the hub insists on 32 digits for administrators
 
 
 class SecretFiles:
@@ -29,7 +28,7 @@ class SecretFiles:
         try:
             return path.read_text()
         except FileNotFoundError:
-            value = secrets.token_hex(PASSWORD_SIZE if name in PASSWORDS else KEY_SIZE)
+            value = secrets.token_hex(PASSWORD_SIZES.get(name, KEY_SIZE))
         staged = path.with_name(f".{name}.{os.getpid()}")
         write_private(staged, value)
         try:
