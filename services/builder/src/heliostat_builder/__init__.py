@@ -1,0 +1,1 @@
+"""Repositories to immutable commits, environments and build logs."""

@@ -1,0 +1,60 @@
+"""Settings of the builder."""
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from heliostat_core.config import ServiceConfig
+from heliostat_core.units import Duration, Size, parse_duration, parse_size
+from pydantic import Field, HttpUrl, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+
+class BuilderConfig(ServiceConfig):
+    """What a builder needs to run; read from the environment once, in `main`."""
+
+    model_config = SettingsConfigDict(env_prefix="HELIOSTAT_BUILDER_", extra="forbid", frozen=True)
+
+    policy_url: HttpUrl = Field(description="the policy service, for example http://127.0.0.1:9003/services/policy/")
+    policy_token: SecretStr = Field(description="this service's token at the policy service")
+    state_directory: Path = Field(description="where environments, contents and mirrors are kept")
+    allowed_private_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=(), description="JSON list of private networks repositories may be fetched from"
+    )
+    parallel_builds: int = Field(default=2, ge=1, le=64, description="environments built at once by this process")
+    build_deadline: Duration = Field(default=parse_duration("30min"), description="a build may take no longer")
+    build_silence_deadline: Duration = Field(
+        default=parse_duration("10min"), description="a build may print nothing for no longer"
+    )
+    build_memory: Size = Field(default=parse_size("4GiB"), description="RAM of one build, where the host can limit it")
+    build_processes: int = Field(default=1024, ge=16, description="processes of one build, where the host can limit it")
+    build_environment: dict[str, str] = Field(
+        default={}, description="JSON object of variables for uv and git: index, certificates, proxies"
+    )
+    build_readable_paths: tuple[Path, ...] = Field(
+        default=(), description="JSON list of files and directories of the host that builds may read"
+    )
+    minimum_free_space: Size = Field(
+        default=parse_size("1GiB"), description="builds fail when the state directory's disk has less left"
+    )
+    lease_duration: Duration = Field(
+        default=parse_duration("10s"), description="how long the build of a dead builder stays unattended"
+    )
+    uv: Path | None = Field(
+        default=None, description="the uv program; default: beside this process's Python, or on PATH"
+    )
+    python_interpreters: tuple[Path, ...] = Field(
+        default=(), description="JSON list of interpreters for runtime.txt, beside this process's own and the system's"
+    )
+    github_url: HttpUrl = Field(default=HttpUrl("https://github.com"), description="where gh repositories are")
+    github_api_url: HttpUrl = Field(default=HttpUrl("https://api.github.com"), description="GitHub's REST API")
+    github_token: SecretStr | None = Field(default=None, description="token that raises GitHub's rate limit")
+    gitlab_url: HttpUrl = Field(default=HttpUrl("https://gitlab.com"), description="where gl repositories are")
+    gitlab_token: SecretStr | None = Field(default=None, description="token that raises GitLab's rate limit")
+    resolution_time: Duration = Field(
+        default=parse_duration("30s"), description="how long the commit of a branch or tag is remembered unasked"
+    )
+    git_deadline: Duration = Field(
+        default=parse_duration("2min"), description="one conversation with a remote takes no longer"
+    )
+    fetch_size: Size = Field(default=parse_size("2GiB"), description="bytes of one fetched pack")
+    mirror_space: Size = Field(default=parse_size("10GiB"), description="bytes all mirrors of repositories may take")

@@ -1,0 +1,1 @@
+"""What the builder knows without asking anybody: grammar, configuration files, identity."""

@@ -1,0 +1,185 @@
+"""repo2docker's configuration files: which count, which the process runtime honours, which it refuses.
+
+Order and meaning are repo2docker's: files in ``binder/`` or ``.binder/`` replace those at the root; a Dockerfile beats
+everything, then Julia, Nix, R, conda, Pipfile, pip.
+"""
+
+import tomllib
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from ..errors import UnsupportedConfigurationError
+from .requirements import decode_text
+
+DIRECTORIES = ("binder", ".binder")
+PYTHON_FILES = ("requirements.txt", "runtime.txt", "postBuild", "start", "apt.txt")
+PROJECT_FILES = ("setup.py", "pyproject.toml")
+NOTICED = (".gitmodules", ".gitattributes")
+_DOCKER = "docker"
+
+
+class Foreign(NamedTuple):
+    """A file that asks for what the process runtime does not have."""
+
+    file: str
+    reason: str
+
+
+# In repo2docker's order of precedence, so that the refusal names the file that decides there.
+FOREIGN = (
+    Foreign("Dockerfile", "it describes a container image"),
+    Foreign("JuliaProject.toml", "it needs Julia"),
+    Foreign("Project.toml", "it needs Julia"),
+    Foreign("REQUIRE", "it needs Julia"),
+    Foreign("default.nix", "it needs Nix"),
+    Foreign("install.R", "it needs R"),
+    Foreign("DESCRIPTION", "it needs R"),
+    Foreign("environment.yml", "it needs conda"),
+    Foreign("environment.yaml", "it needs conda"),
+    Foreign("Pipfile.lock", "it needs pipenv"),
+    Foreign("Pipfile", "it needs pipenv"),
+)
+_ROOT_ONLY = {"DESCRIPTION"}
+
+
+class Configuration(NamedTuple):
+    """The files that count, as paths from the root; empty where there is none.
+
+    Attributes
+    ----------
+    directory
+        ``binder``, ``.binder``, or nothing for the root.
+    dependencies
+        The project's dependencies when only those are to be installed.
+    project
+        File because of which the repository itself is installed.
+    """
+
+    directory: str
+    requirements: str
+    runtime: str
+    post_build: str
+    start: str
+    project: str
+    dependencies: tuple[str, ...]
+    pyproject: str
+
+    @property
+    def files(self) -> list[str]:
+        """All files that count, in the order in which they are applied."""
+        named = (self.runtime, self.requirements, self.pyproject, self.project, self.post_build, self.start)
+        return list(dict.fromkeys(name for name in named if name))
+
+
+def list_interesting() -> list[str]:
+    """List every path that may matter, so that one question to git answers all."""
+    names = [foreign.file for foreign in FOREIGN] + list(PYTHON_FILES)
+    inside = [f"{directory}/{name}" for directory in DIRECTORIES for name in names]
+    return [*DIRECTORIES, *names, *PROJECT_FILES, *NOTICED, *inside]
+
+
+def find_directory(directories: Collection[str]) -> str:
+    """Choose where configuration files are read from.
+
+    Raises
+    ------
+    UnsupportedConfigurationError
+        Both special directories are there.
+    """
+    present = [name for name in DIRECTORIES if name in directories]
+    if len(present) > 1:
+        raise UnsupportedConfigurationError(
+            file="binder", reason="there is .binder as well, and only one of them may be there", remedy="Remove one."
+        )
+    return present[0] if present else ""
+
+
+def detect(directories: Collection[str], files: Mapping[str, bytes]) -> Configuration:
+    """Find the files that count.
+
+    Parameters
+    ----------
+    directories
+        Those of `DIRECTORIES` that exist.
+    files
+        Content of every interesting file that exists, by path.
+
+    Raises
+    ------
+    UnsupportedConfigurationError
+        A file that the process runtime cannot honour.
+    """
+    directory = find_directory(directories)
+
+    def locate(name: str) -> str:
+        path = f"{directory}/{name}" if directory else name
+        return path if path in files else ""
+
+    for foreign in FOREIGN:
+        if (path := locate(foreign.file)) and not (directory and foreign.file in _ROOT_ONLY):
+            raise UnsupportedConfigurationError(file=path, reason=foreign.reason, runtime=_DOCKER)
+    if (apt := locate("apt.txt")) and _has_content(files[apt]):
+        raise UnsupportedConfigurationError(
+            file=apt, reason="system packages cannot be installed for one repository", runtime=_DOCKER
+        )
+    project, dependencies, pyproject = ("", (), "") if directory else _read_project(files)
+    return Configuration(
+        directory=directory,
+        requirements=locate("requirements.txt"),
+        runtime=locate("runtime.txt"),
+        post_build=locate("postBuild"),
+        start=locate("start"),
+        project=project,
+        dependencies=dependencies,
+        pyproject=pyproject,
+    )
+
+
+def read_python_version(path: str, text: str) -> str:
+    """Read the minor version a runtime.txt asks for, such as ``3.11``.
+
+    Raises
+    ------
+    UnsupportedConfigurationError
+        It asks for something else than a Python 3.
+    """
+    wanted = text.strip()
+    if wanted.startswith("r-"):
+        raise UnsupportedConfigurationError(file=path, reason="it needs R", runtime=_DOCKER)
+    parts = wanted.removeprefix("python-").split(".")
+    if not wanted.startswith("python-") or len(parts) < 2 or not all(part.isdigit() for part in parts):  # noqa: PLR2004 major and minor
+        raise UnsupportedConfigurationError(
+            file=path, reason=f"{wanted[:40]!r} names no version", remedy="Write for example python-3.11."
+        )
+    return ".".join(parts[:2])
+
+
+def _read_project(files: Mapping[str, bytes]) -> tuple[str, tuple[str, ...], str]:
+    """Return the file because of which the project itself is installed, or else its bare dependencies."""
+    if "setup.py" in files:
+        return "setup.py", (), ""
+    if "pyproject.toml" not in files:
+        return "", (), ""
+    try:
+        document = tomllib.loads(decode_text(files["pyproject.toml"]))
+    except tomllib.TOMLDecodeError as error:
+        raise UnsupportedConfigurationError(
+            file="pyproject.toml", reason=f"it is not valid TOML: {error}", remedy="Correct the file."
+        ) from error
+    project = document.get("project")
+    if "build-system" in document:
+        return "pyproject.toml", (), ""
+    if not isinstance(project, dict):  # settings of tools, nothing to install
+        return "", (), ""
+    dependencies = project.get("dependencies", [])
+    if "dependencies" in project.get("dynamic", []):
+        return "pyproject.toml", (), ""
+    if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
+        raise UnsupportedConfigurationError(
+            file="pyproject.toml", reason="project.dependencies is not a list of texts", remedy="Correct the file."
+        )
+    return "", tuple(dependencies), "pyproject.toml"
+
+
+def _has_content(data: bytes) -> bool:
+    return any(line.strip() and not line.strip().startswith("#") for line in decode_text(data).splitlines())

@@ -1,0 +1,91 @@
+"""Ids of environments, contents and images: full SHA-256 digests of all that goes into them, and of nothing else."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+RECIPE = "process-1"
+"""How environments are made. A change that makes other environments from the same files gets another name."""
+
+ADDED = ("ipykernel", "pip")
+"""What every environment has beside its repository's requirements: a kernel to run in, and a way to install more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """A Python of this host; environments are bound to its minor version and platform, not to its patch release."""
+
+    path: str
+    version: str
+    platform: str
+
+    @property
+    def minor(self) -> str:
+        """The version without its patch release."""
+        return ".".join(self.version.split(".")[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything an environment is made from.
+
+    Attributes
+    ----------
+    start
+        Digest of the start script, which is kept in the environment.
+    commit
+        Set where the repository's own code decides what comes out, so that another commit means another environment.
+    repository
+        Set together with ``commit``.
+    """
+
+    recipe: str
+    python: str
+    platform: str
+    requirements: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    prerelease: bool = False
+    hashed: bool = False
+    project: bool = False
+    local: bool = False
+    post_build: str | None = None
+    start: str | None = None
+    repository: str | None = None
+    commit: str | None = None
+
+    @property
+    def builds_repository_code(self) -> bool:
+        """Whether installing runs code of the repository, beside postBuild."""
+        return self.project or self.local
+
+
+def build_environment_id(inputs: Inputs) -> str:
+    """Hash the inputs of an environment."""
+    return _digest(asdict(inputs))
+
+
+def build_content_id(*, repository: str, commit: str, environment_id: str | None) -> str:
+    """Hash what a home is filled with; the environment counts where its postBuild writes files."""
+    return _digest({"repository": repository, "commit": commit, "environment": environment_id})
+
+
+def build_image_id(*, environment_id: str, content_id: str) -> str:
+    """Hash an environment and a content."""
+    return _digest({"environment": environment_id, "content": content_id})
+
+
+def build_plan_key(recipe: str, interpreters: tuple[Interpreter, ...], *, isolated: bool) -> str:
+    """Name the circumstances a plan was made in; a refusal may not hold where there are other interpreters."""
+    facts = {"interpreters": sorted((i.minor, i.platform) for i in interpreters), "isolated": isolated}
+    return f"{recipe}:{_digest(facts)[:16]}"
+
+
+def build_text_digest(data: bytes) -> str:
+    """Hash a file of the repository that becomes part of an environment as it is."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,75 @@
+"""What all providers have in common."""
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+_UNREADABLE = re.compile(r"[^a-z0-9]+")
+_SLUG_LENGTH = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """One repository, written in one way however it was asked for.
+
+    Attributes
+    ----------
+    provider
+        Prefix of its provider.
+    url
+        Where git fetches it from; the canonical name.
+    path
+        What the provider's API calls it.
+    spec
+        Its part of a BinderHub spec, before ``/<ref>``.
+    slug
+        Its own name, readable and short, for naming servers.
+    commit_page
+        Beginning of the address of a page that shows a commit; None where there are no such pages.
+    """
+
+    provider: str
+    url: str
+    path: str
+    spec: str
+    slug: str
+    commit_page: str | None
+
+    def build_ref_url(self, commit: str) -> str:
+        """Build the address of a page that shows a commit, or of the repository."""
+        return self.url if self.commit_page is None else self.commit_page + commit
+
+    def build_resolved_spec(self, commit: str) -> str:
+        """Build the BinderHub spec of a commit."""
+        return f"{self.spec}/{commit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What somebody wrote: a repository, and the ref where the text holds one."""
+
+    repository: Repository
+    ref: str | None = None
+
+
+class Provider(Protocol):
+    """Understands how people write the repositories of one kind of place."""
+
+    prefix: str
+
+    def owns(self, url: str) -> bool:
+        """Whether a canonical URL is one of this provider's."""
+
+    def parse(self, text: str) -> Written:
+        """Read an address, a short name, or a BinderHub spec.
+
+        Raises
+        ------
+        BadRepositoryError
+            It names nothing of this provider.
+        """
+
+
+def build_slug(name: str) -> str:
+    """Build a readable name of lower-case letters, digits and single dashes."""
+    return _UNREADABLE.sub("-", name.lower()).strip("-")[:_SLUG_LENGTH].strip("-") or "repository"

@@ -1,0 +1,37 @@
+"""``git``: any repository git can fetch over http or https."""
+
+from urllib.parse import quote, unquote
+
+from typing_extensions import override
+
+from ..urls import is_address, normalise_url
+from .base import Provider, Repository, Written, build_slug
+
+
+class GitProvider(Provider):
+    """Reads addresses, and the spec ``<encoded address>/<ref>``."""
+
+    prefix = "git"
+
+    @override
+    def owns(self, url: str) -> bool:
+        return True
+
+    @override
+    def parse(self, text: str) -> Written:
+        if is_address(text):
+            return Written(self._build(text))
+        address, _, ref = text.partition("/")
+        return Written(self._build(unquote(address)), unquote(ref) or None)
+
+    def _build(self, text: str) -> Repository:
+        url = normalise_url(text)
+        name = unquote(url.rsplit("/", 1)[1]).removesuffix(".git")
+        return Repository(
+            provider=self.prefix,
+            url=url,
+            path=url,
+            spec=quote(url, safe=""),
+            slug=build_slug(name),
+            commit_page=None,
+        )

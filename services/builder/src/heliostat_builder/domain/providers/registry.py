@@ -1,0 +1,54 @@
+"""Which provider a repository belongs to."""
+
+from collections.abc import Sequence
+
+from ...errors import BadRepositoryError, UnknownProviderError
+from ..refs import check_ref
+from ..urls import is_address, normalise_url
+from .base import Provider, Repository
+
+
+class ProviderRegistry:
+    """The providers of an installation; the first one understands short names, the last one takes every address.
+
+    Parameters
+    ----------
+    providers
+        In the order in which they are asked whether an address is theirs.
+    """
+
+    def __init__(self, providers: Sequence[Provider]) -> None:
+        self._providers = providers
+
+    def parse(self, text: str, *, ref: str = "HEAD", provider: str | None = None) -> tuple[Repository, str]:
+        """Read a repository as somebody wrote it, and the ref, which may be part of the text.
+
+        Raises
+        ------
+        ClientError
+            One of the grammar's errors, saying what is wrong and what would be right.
+        """
+        text = text.strip()
+        written = self._choose(text, provider).parse(text)
+        asked = check_ref(ref)
+        if written.ref is None:
+            return written.repository, asked
+        inside = check_ref(written.ref)
+        if asked not in {"HEAD", inside}:
+            raise BadRepositoryError(
+                written=text, reason=f"it holds the ref {inside!r}, and {asked!r} was given as well", remedy="Give one."
+            )
+        return written.repository, inside
+
+    def _choose(self, text: str, prefix: str | None) -> Provider:
+        if prefix is not None:
+            for provider in self._providers:
+                if provider.prefix == prefix:
+                    return provider
+            raise UnknownProviderError(provider=prefix, known=[provider.prefix for provider in self._providers])
+        if not is_address(text):
+            if text.strip("/").count("/") != 1:
+                raise BadRepositoryError(written=text, reason="it is neither owner/name nor an address")
+            return self._providers[0]
+        url = normalise_url(text)
+        return next(provider for provider in self._providers if provider.owns(url))

@@ -1,0 +1,251 @@
+"""Putting the builder together: what a process holds, and the services made from it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+import httpx
+from heliostat_core.auth import Authenticator
+from heliostat_core.clients import PolicyClient, create_peer_http_client
+from heliostat_core.database import Database
+from heliostat_core.eventstore import EventStore
+from heliostat_core.feed import Feeds
+from heliostat_core.schema.version import ensure_current
+from heliostat_core.supervisor import Supervisor
+from heliostat_core.wakeups import Wakeups
+from heliostat_core.work import WorkQueue
+from heliostat_runtime import (
+    ContentStore,
+    ControlGroups,
+    EnvironmentStore,
+    HostCapabilities,
+    instance_name,
+    probe_host,
+)
+from prometheus_client import CollectorRegistry
+
+from .config import BuilderConfig
+from .domain.identity import Interpreter
+from .domain.loglines import Redactor
+from .domain.plans import Host
+from .domain.providers import GitHubProvider, GitLabProvider, GitProvider, ProviderRegistry
+from .metrics import BuilderMetrics
+from .services.builds import BuildService
+from .services.clock import utc_now
+from .services.construction import ConstructionService
+from .services.environments import EnvironmentService
+from .services.logs import LogService
+from .services.planning import PlanningService
+from .services.resolution import ResolutionService
+from .services.worker import Places, Worker
+from .storage.addresses import AddressGuard
+from .storage.builds import BuildStorage
+from .storage.caches import PlanStorage, ResolutionStorage
+from .storage.forges import GitHubClient, GitLabClient
+from .storage.git import GitClient
+from .storage.interpreters import find_uv, list_interpreters
+from .storage.mirrors import MirrorStorage
+from .storage.projections import BuildProjection, EnvironmentProjection
+from .storage.sandboxes import BuildLimits, BuildSandboxes
+from .storage.stores import Stores
+from .storage.workplaces import WorkplaceStorage
+
+SERVICE = "builder"
+"""Name of this service in the hub."""
+
+_HUB_TIMEOUT = httpx.Timeout(10, connect=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What is opened once per process and shared by its services."""
+
+    database: Database
+    wakeups: Wakeups
+    forge_client: httpx.AsyncClient
+    policy_client: httpx.AsyncClient
+    capabilities: HostCapabilities
+    interpreters: tuple[Interpreter, ...]
+    registry: CollectorRegistry
+
+
+class Factory:
+    """Makes the services of one process."""
+
+    def __init__(self, *, config: BuilderConfig, resources: Resources) -> None:
+        self._config = config
+        self._resources = resources
+        self._metrics = BuilderMetrics(resources.registry)
+        self._storage = BuildStorage(store=build_store(resources.database))
+        self._groups = ControlGroups.open(resources.capabilities, instance_name(config.state_directory))
+        self._guard = AddressGuard(allowed=config.allowed_private_networks)
+        self._git = GitClient(
+            guard=self._guard,
+            environment=config.build_environment,
+            deadline=config.git_deadline,
+            size_limit=config.fetch_size,
+        )
+        state = config.state_directory
+        self._places = Places(
+            stores=Stores(environments=EnvironmentStore(state), contents=ContentStore(state)),
+            workplaces=WorkplaceStorage(shared=state / "staging", own_uid=resources.capabilities.own_uids),
+            mirrors=MirrorStorage(git=self._git, root=state / "repositories", lock_deadline=config.git_deadline * 2),
+        )
+        self._host = Host(interpreters=resources.interpreters, isolated=resources.capabilities.isolation.enforced)
+        self._queue = WorkQueue(database=resources.database, owner=SERVICE, duration=config.lease_duration)
+        self.metrics = self._metrics
+        self.logs = LogService(database=resources.database, builds=self._storage, wakeups=resources.wakeups)
+        self.planning = self._make_planning()
+        self.builds = self._make_builds()
+        self.environments = self._make_environments()
+        self.worker = self._make_worker()
+
+    def _make_planning(self) -> PlanningService:
+        config, resources = self._config, self._resources
+        github, gitlab = str(config.github_url).rstrip("/"), str(config.gitlab_url).rstrip("/")
+        providers = ProviderRegistry([GitHubProvider(url=github), GitLabProvider(url=gitlab), GitProvider()])
+        forges = {
+            "gh": GitHubClient(
+                client=resources.forge_client,
+                base_url=str(config.github_api_url).rstrip("/"),
+                token=config.github_token,
+                metrics=self._metrics,
+            ),
+            "gl": GitLabClient(client=resources.forge_client, base_url=gitlab, token=config.gitlab_token),
+        }
+        resolution = ResolutionService(
+            database=resources.database,
+            resolutions=ResolutionStorage(),
+            forges=forges,
+            git=self._git,
+            metrics=self._metrics,
+            fresh_time=config.resolution_time,
+            clock=utc_now,
+        )
+        return PlanningService(
+            database=resources.database,
+            providers=providers,
+            resolution=resolution,
+            mirrors=self._places.mirrors,
+            plans=PlanStorage(),
+            stores=self._places.stores,
+            guard=self._guard,
+            host=self._host,
+        )
+
+    def _make_builds(self) -> BuildService:
+        return BuildService(
+            database=self._resources.database,
+            builds=self._storage,
+            planning=self.planning,
+            policy=PolicyClient(service="policy", client=self._resources.policy_client),
+            queue=self._queue,
+            wakeups=self._resources.wakeups,
+            metrics=self._metrics,
+        )
+
+    def _make_environments(self) -> EnvironmentService:
+        return EnvironmentService(
+            database=self._resources.database,
+            builds=self._storage,
+            stores=self._places.stores,
+            workplaces=self._places.workplaces,
+            mirrors=self._places.mirrors,
+            groups=self._groups,
+            mirror_space=self._config.mirror_space,
+        )
+
+    def _make_worker(self) -> Worker:
+        config, resources = self._config, self._resources
+        sandboxes = BuildSandboxes(
+            capabilities=resources.capabilities,
+            groups=self._groups,
+            limits=BuildLimits(
+                memory=config.build_memory,
+                processes=config.build_processes,
+                silence=config.build_silence_deadline,
+                free_space=config.minimum_free_space,
+            ),
+            shared=config.state_directory / "staging",
+            uv=find_uv(config.uv),
+            environment=config.build_environment,
+            readable=config.build_readable_paths,
+        )
+        construction = ConstructionService(
+            sandboxes=sandboxes,
+            mirrors=self._places.mirrors,
+            workplaces=self._places.workplaces,
+            metrics=self._metrics,
+        )
+        return Worker(
+            database=resources.database,
+            builds=self._storage,
+            planning=self.planning,
+            construction=construction,
+            sandboxes=sandboxes,
+            places=self._places,
+            environments=self.environments,
+            host=self._host,
+            queue=self._queue,
+            wakeups=resources.wakeups,
+            redactor=Redactor(config.build_environment),
+            metrics=self._metrics,
+            deadline=config.build_deadline,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessContext:
+    """What one process holds open."""
+
+    config: BuilderConfig
+    database: Database
+    wakeups: Wakeups
+    feeds: Feeds
+    authenticator: Authenticator
+    supervisor: Supervisor
+    factory: Factory
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, config: BuilderConfig, *, registry: CollectorRegistry) -> AsyncIterator[Self]:
+        """Open everything; refuse to unless the schema is current."""
+        async with AsyncExitStack() as stack:
+            database = await stack.enter_async_context(Database.open(config.database_url, application=SERVICE))
+            await ensure_current(database)
+            await asyncio.to_thread(config.state_directory.mkdir, parents=True, exist_ok=True)
+            hub = await stack.enter_async_context(
+                httpx.AsyncClient(base_url=config.hub_api, timeout=_HUB_TIMEOUT, trust_env=False)
+            )
+            policy = create_peer_http_client(base_url=str(config.policy_url), token=config.policy_token)
+            resources = Resources(
+                database=database,
+                wakeups=Wakeups(database=database),
+                # Redirects are not followed: what moved is to be named by its new address.
+                forge_client=await stack.enter_async_context(httpx.AsyncClient()),
+                policy_client=await stack.enter_async_context(policy),
+                capabilities=await probe_host(config.state_directory),
+                interpreters=await list_interpreters(config.python_interpreters),
+                registry=registry,
+            )
+            yield cls(
+                config=config,
+                database=database,
+                wakeups=resources.wakeups,
+                feeds=await stack.enter_async_context(Feeds()),
+                authenticator=Authenticator(hub=hub, service=SERVICE, callers=config.callers),
+                supervisor=Supervisor(registry=registry),
+                factory=Factory(config=config, resources=resources),
+            )
+
+    async def list_missing(self) -> list[str]:
+        """Name what keeps this process from its work."""
+        await self.database.ping()
+        return self.supervisor.stale()
+
+
+def build_store(database: Database) -> EventStore:
+    """Make the log with the read models of what this service appends."""
+    return EventStore(database=database, projections=[BuildProjection(), EnvironmentProjection()])

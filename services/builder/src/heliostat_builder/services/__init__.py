@@ -1,0 +1,1 @@
+"""What the builder decides and does."""

@@ -1,0 +1,155 @@
+"""What building a commit would do, found out without building anything."""
+
+from dataclasses import dataclass
+
+from heliostat_core.contracts.builds import BuildRequest, PlanDecision, PlanView
+from heliostat_core.contracts.model import ErrorView
+from heliostat_core.database import Database
+
+from ..domain.configuration import detect, list_interesting
+from ..domain.identity import RECIPE, build_plan_key
+from ..domain.plans import FilesPlan, Host, build_files_plan
+from ..domain.providers import ProviderRegistry
+from ..domain.requirements import MAX_FILES, list_includes
+from ..errors import PlanRefusedError, UnsupportedConfigurationError
+from ..storage.addresses import AddressGuard
+from ..storage.caches import PlanStorage
+from ..storage.mirrors import MirrorStorage
+from ..storage.stores import Stores
+from .locks import NamedLocks
+from .resolution import ResolutionService
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a commit's files say, and what is left to do now."""
+
+    files: FilesPlan
+    decision: PlanDecision
+
+
+class PlanningService:
+    """Makes plans; what depends on a commit's files only is remembered for ever."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        providers: ProviderRegistry,
+        resolution: ResolutionService,
+        mirrors: MirrorStorage,
+        plans: PlanStorage,
+        stores: Stores,
+        guard: AddressGuard,
+        host: Host,
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._resolution = resolution
+        self._mirrors = mirrors
+        self._plans = plans
+        self._stores = stores
+        self._guard = guard
+        self._host = host
+        self._key = build_plan_key(RECIPE, host.interpreters, isolated=host.isolated)
+        self._looking = NamedLocks()
+
+    async def plan(self, request: BuildRequest) -> PlanView:
+        """Resolve a request and say what building it would do now.
+
+        Raises
+        ------
+        ClientError, UnavailableError
+            It cannot be read, found, reached, or honoured.
+        """
+        repository, ref = self._providers.parse(request.repo, ref=request.ref, provider=request.provider)
+        commit = await self._resolution.resolve(repository, ref)
+        decided = await self.decide(repository.url, commit)
+        files = decided.files
+        return PlanView(
+            provider=repository.provider,
+            repo=repository.url,
+            ref=ref,
+            commit=commit,
+            ref_url=repository.build_ref_url(commit),
+            resolved_spec=repository.build_resolved_spec(commit),
+            slug=repository.slug,
+            environment_id=files.environment_id,
+            content_id=files.content_id,
+            image_id=files.image_id,
+            decision=decided.decision,
+            forced_by=files.forced_by,
+            config_files=list(files.config_files),
+            warnings=list(files.warnings),
+        )
+
+    async def decide(self, repository: str, commit: str) -> Decided:
+        """Say what is left to do for a commit; asked again right before it is done.
+
+        Raises
+        ------
+        ClientError, UnavailableError
+            As for `plan`.
+        """
+        files = await self._read_files_plan(repository, commit)
+        decision = await self._stores.decide(files)
+        if decision is PlanDecision.FULL:
+            older = await self._find_older(repository, commit)
+            if older is not None:
+                return Decided(files=older, decision=await self._stores.decide(older))
+            # Here and not among what is remembered: where a name leads can change.
+            await self._guard.check_all(files.urls)
+        return Decided(files=files, decision=decision)
+
+    async def _find_older(self, repository: str, commit: str) -> FilesPlan | None:
+        """Find an environment an older recipe made for this very commit: a new recipe rebuilds nothing that works."""
+        async with self._database.transaction() as connection:
+            others = await self._plans.list_others(connection, repository=repository, commit=commit, key=self._key)
+        for plan in others:
+            if await self._stores.environments.exists(plan.environment_id):
+                return plan
+        return None
+
+    async def _read_files_plan(self, repository: str, commit: str) -> FilesPlan:
+        async with self._looking.held(f"{repository} {commit}"):
+            async with self._database.transaction() as connection:
+                known = await self._plans.read(connection, repository=repository, commit=commit, key=self._key)
+            if known is None:
+                known = await self._look(repository, commit)
+                async with self._database.transaction() as connection:
+                    await self._plans.write(connection, repository=repository, commit=commit, key=self._key, plan=known)
+        if isinstance(known, ErrorView):
+            raise PlanRefusedError(known)
+        return known
+
+    async def _look(self, repository: str, commit: str) -> FilesPlan | ErrorView:
+        await self._mirrors.ensure_commit(repository, commit)
+        interesting = list_interesting()
+        types = await self._mirrors.read_types(repository, commit, interesting)
+        present = [path for path in interesting if types.get(path) == "blob"]
+        files = await self._mirrors.read_files(repository, commit, present)
+        try:
+            directories = [path for path, kind in types.items() if kind == "tree"]
+            configuration = detect(directories, files)
+            if configuration.requirements:
+                await self._read_includes(repository, commit, files, configuration.requirements)
+            return build_files_plan(
+                repository=repository, commit=commit, configuration=configuration, files=files, host=self._host
+            )
+        except UnsupportedConfigurationError as error:
+            return ErrorView(
+                code=error.code, message=error.message, field=error.field, remedy=error.remedy, details=error.details
+            )
+
+    async def _read_includes(self, repository: str, commit: str, files: dict[str, bytes], first: str) -> None:
+        """Read the files a requirements file includes, and those they include."""
+        waiting, seen = [first], {first}
+        while waiting:
+            path = waiting.pop()
+            found = [name for name in list_includes(files[path], path) if name not in seen]
+            seen.update(found)
+            if len(seen) > MAX_FILES:
+                raise UnsupportedConfigurationError(file=first, reason=f"it includes more than {MAX_FILES} files")
+            read = await self._mirrors.read_files(repository, commit, found)
+            files.update(read)
+            waiting.extend(read)
