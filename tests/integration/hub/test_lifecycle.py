@@ -1,6 +1,10 @@
 """Servers start, keep their files, survive the hub, and go with their storage."""
 
+import contextlib
+import fcntl
 import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -94,3 +98,31 @@ def test_forged_options_change_nothing(stack: Stack) -> None:
         document = json.loads(volumes(stack)["algol/mine"].read_text())
         assert document["grant"] is None
         stack.delete_server("algol", "mine")
+
+
+@contextlib.contextmanager
+def held(stack: Stack, volume_id: str) -> Iterator[None]:
+    """Hold a volume as a server that does not end would."""
+    with (stack.state / "volumes" / volume_id / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def test_a_start_during_a_deletion_is_refused_and_the_deletion_goes_on(stack: Stack) -> None:
+    stack.add_user("spica")
+    stack.start_server("spica", "going")
+    stack.stop_server("spica", "going")
+    volume_id = volumes(stack)["spica/going"].parent.name
+    with held(stack, volume_id), ThreadPoolExecutor(1) as pool:
+        deletion = pool.submit(stack.api, "DELETE", "users/spica/servers/going", json={"remove": True})
+        ledger = stack.state / "hub" / "deletions" / volume_id
+        wait_for(ledger.exists)
+        refused = stack.api("POST", "users/spica/servers/going")
+        assert refused.status_code == 409
+        assert "is being deleted" in refused.json()["message"]
+        assert deletion.result().status_code == 204
+        assert ledger.exists()
+    stack.start_server("spica", "going")
+    assert volumes(stack)["spica/going"].parent.name != volume_id
+    assert not ledger.exists()
+    stack.delete_server("spica", "going")

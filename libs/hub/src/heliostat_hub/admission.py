@@ -83,7 +83,7 @@ class AdmissionDesk:
             return known[1]
         try:
             async with asyncio.timeout(_DISPLAY_DEADLINE.total_seconds()):
-                answer = await self._policy.request("GET", "api/v1/policy", on_behalf_of=user_name)
+                answer = await self._policy.request("GET", "api/v1/policy", params={"user": user_name})
         except (TimeoutError, PeerUnavailableError, PeerRefusedError):
             return self.remembered_rules(user_name)
         rules = EffectivePolicyView.model_validate(answer).rules

@@ -96,11 +96,16 @@ def _configure_servers(c: Any, host: ProcessHost) -> None:
     c.JupyterHub.spawner_class = bind_spawner(host)
     c.JupyterHub.allow_named_servers = True
     c.JupyterHub.named_server_limit_per_user = build_limit_hook(host.gate)
+    c.Spawner.apply_user_options = _ignore_user_options
     c.Spawner.server_token_scopes = list(SERVER_TOKEN_SCOPES)
     c.Spawner.env_keep = []  # the hub's PATH, VIRTUAL_ENV and secrets are not the servers' business
     c.Spawner.start_timeout = 90
     c.Spawner.http_timeout = 30
     c.Spawner.poll_interval = 10
+
+
+def _ignore_user_options(_spawner: Any, _user_options: Any) -> None:
+    """Apply nothing: anybody with a token can write user options. The spawner itself reads a signed grant from them."""
 
 
 def _configure_pages(c: Any, host: ProcessHost) -> None:

@@ -1,0 +1,56 @@
+"""What a server is started with."""
+
+from pathlib import Path
+
+import pytest
+from heliostat_hub.errors import refuse_by_policy, refuse_without_policy
+from heliostat_hub.plan import build_command, build_default_url, build_variables, describe_unenforced
+from heliostat_runtime import Enforcement
+
+from tests.unit.hub.verdicts import build_verdict
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        (None, "/lab"),
+        ("", "/lab"),
+        ("/", "/lab"),
+        ("index.ipynb", "/lab/tree/index.ipynb"),
+        ("a b/ü#?.ipynb", "/lab/tree/a%20b/%C3%BC%23%3F.ipynb"),
+        ("{username}", "/lab/tree/%7Busername%7D"),
+    ],
+)
+def test_a_path_opens_in_jupyterlab(path: str | None, url: str) -> None:
+    assert build_default_url(path) == url
+
+
+def test_the_home_cannot_shadow_the_servers_modules() -> None:
+    command = build_command(Path("/base"))
+    assert command[:3] == ("/base/bin/python", "-I", "/base/bin/jupyterhub-singleuser")
+
+
+def test_unset_variables_are_left_out() -> None:
+    assert build_variables({"A": "1", "B": None}, activity_url="http://x") == {
+        "A": "1",
+        "HELIOSTAT_ACTIVITY_URL": "http://x",
+    }
+
+
+def test_only_what_is_not_enforced_is_told() -> None:
+    cpu = Enforcement(resource="cpu", enforced=True, method="cgroup v1")
+    storage = Enforcement(resource="storage", enforced=False, method="none", reason="No root.")
+    assert describe_unenforced((cpu, storage)) == ["Not enforced here: storage. No root."]
+
+
+def test_a_refusal_is_readable_and_its_html_is_harmless() -> None:
+    error = refuse_by_policy(build_verdict(rule="named_servers", message="Too <many>", remedy="Delete <b>one</b>."))
+    assert error.status_code == 409
+    assert error.reason == "policy"
+    assert error.jupyterhub_message == "Too <many>. Delete <b>one</b>."
+    assert error.jupyterhub_html_message == "Too &lt;many&gt;.<br>Delete &lt;b&gt;one&lt;/b&gt;."
+
+
+def test_without_policy_it_is_said_that_running_servers_are_safe() -> None:
+    assert refuse_without_policy().status_code == 503
+    assert "Running servers are not affected." in refuse_without_policy().message
