@@ -18,9 +18,7 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=SYSTEM_PATH)
 
 
-async def run_command(
-    arguments: Sequence[str], *, deadline: timedelta = DEADLINE, pass_fds: Sequence[int] = (), text: bytes = b""
-) -> str:
+async def run_command(arguments: Sequence[str], *, deadline: timedelta = DEADLINE, pass_fds: Sequence[int] = ()) -> str:
     """Run a program to its end and return what it printed (stdout and stderr together).
 
     Raises
@@ -32,7 +30,7 @@ async def run_command(
     try:
         process = await asyncio.create_subprocess_exec(
             *arguments,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={"PATH": SYSTEM_PATH, "LC_ALL": "C"},
@@ -42,7 +40,7 @@ async def run_command(
         raise HostCommandError(program=name, status=127, output=str(e)) from e
     try:
         async with asyncio.timeout(deadline.total_seconds()):
-            output, _ = await process.communicate(text)
+            output, _ = await process.communicate()
     except TimeoutError as e:
         raise HostCommandError(program=name, status=None, output="") from e
     finally:
