@@ -6,7 +6,6 @@ import pytest
 from heliostat_cli.connection import Connection, read_connection
 from heliostat_cli.errors import BadArgumentError, NoServerKnownError, NotSignedInError
 
-
 Write = Callable[..., Path]
 
 

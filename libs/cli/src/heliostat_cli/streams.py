@@ -57,8 +57,9 @@ class ResumingStream:
     Parameters
     ----------
     is_over
-        Asks whether what the stream tells about will not change any more. A stream that closes is at its end only when
-        this was so before it was opened: anything between may close a connection in good order.
+        Asks whether what the stream tells about will not change any more. A stream is at its end when this was so
+        before it was opened and it then closed without anything new: a service that stops closes its streams in good
+        order too.
     on_lost
         Told once per outage why the connection was lost.
     """
@@ -92,10 +93,12 @@ class ResumingStream:
         while True:
             lost: CommandError | None = None
             try:
-                over = self._is_over()
+                over, last = self._is_over(), self._last
                 yield from self._read_once()
-                if over:
+                if over and self._last == last:
                     return
+                if over:
+                    continue
             except (UnreachableError, UnexpectedAnswerError) as error:  # a proxy that restarts answers in its own words
                 lost = error
             except RefusedError as error:
