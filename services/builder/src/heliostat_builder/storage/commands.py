@@ -46,7 +46,7 @@ async def run_program(
     """
     process = await asyncio.create_subprocess_exec(
         *argv,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE if text else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=dict(environment),
@@ -76,12 +76,13 @@ async def kill_group(process: asyncio.subprocess.Process) -> None:
 
 
 async def _write(process: asyncio.subprocess.Process, text: bytes) -> None:
-    assert process.stdin is not None  # noqa: S101 it is a pipe
+    if process.stdin is None:
+        return
     try:
         process.stdin.write(text)
         await process.stdin.drain()
         process.stdin.close()
-    except (BrokenPipeError, ConnectionResetError):
+    except (BrokenPipeError, ConnectionResetError, RuntimeError):  # uvloop raises the last one
         return  # it ended without reading all: its status says why
 
 
