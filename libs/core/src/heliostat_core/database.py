@@ -65,7 +65,7 @@ class Database:
         Raises
         ------
         DatabaseUnavailableError
-            Postgres is down or the connection broke.
+            Postgres is down, the connection broke, or none came free in time.
         """
         try:
             async with self.engine.begin() as connection:

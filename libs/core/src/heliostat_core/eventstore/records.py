@@ -24,6 +24,15 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Append:
+    """Events for one stream that is expected to be at a version."""
+
+    stream: StreamId
+    events: Sequence[NewEvent]
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """A place in the log. Orders by transaction first: see `EventStore.read_log`."""
 

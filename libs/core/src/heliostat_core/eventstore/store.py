@@ -1,6 +1,7 @@
 """Appending to and reading from the log."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import text
@@ -11,14 +12,14 @@ from ..contracts.events import event_adapter
 from ..database import Database
 from ..errors import ConflictError
 from ..ids import StreamId
-from .records import BulkProjection, Cursor, NewEvent, Projection, Recorded
+from .records import Append, BulkProjection, Cursor, NewEvent, Projection, Recorded
 
 _APPEND = """
 INSERT INTO events (stream, version, kind, actor, correlation_id, causation_id, data)
-SELECT $1::text, version, kind, actor, correlation_id, causation_id, data::jsonb
-FROM unnest($2::integer[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[])
-     AS new (version, kind, actor, correlation_id, causation_id, data)
-RETURNING version, position, xid::text::bigint AS xid, time
+SELECT stream, version, kind, actor, correlation_id, causation_id, data::jsonb
+FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::uuid[], $6::bigint[], $7::text[])
+     AS new (stream, version, kind, actor, correlation_id, causation_id, data)
+RETURNING stream, version, position, xid::text::bigint AS xid, time
 """
 
 _APPEND_FIRST = """
@@ -82,26 +83,42 @@ class EventStore:
         StreamConflictError
             The stream is not at version ``expected``; the transaction must be given up.
         """
-        versions = range(expected + 1, expected + 1 + len(events))
-        columns: tuple[Any, ...] = (
-            stream,
-            list(versions),
-            [event.data.kind for event in events],
-            [event.actor for event in events],
-            [event.correlation_id for event in events],
-            [event.causation_id for event in events],
-            [event.data.model_dump_json() for event in events],
-        )
+        append = Append(stream=stream, events=events, expected=expected)
         try:
-            rows = (await connection.exec_driver_sql(_APPEND, columns)).all()
+            return (await self.append_all(connection, [append]))[0]
         except IntegrityError as error:
+            if "uq_events_stream_version" not in str(error.orig):
+                raise
             raise StreamConflictError(stream=stream, expected=expected) from error
-        placed = {row.version: row for row in rows}
-        recorded = [
-            _place(event, stream, version, placed[version]) for version, event in zip(versions, events, strict=True)
+
+    async def append_all(self, connection: AsyncConnection, appends: Sequence[Append]) -> list[list[Recorded]]:
+        """Append to several streams in one statement, all or nothing; the order is that of ``appends``.
+
+        Raises
+        ------
+        sqlalchemy.exc.IntegrityError
+            One of the streams is not at the version expected; the transaction must be given up.
+        """
+        versioned = [
+            (append.stream, version, event)
+            for append in appends
+            for version, event in enumerate(append.events, start=append.expected + 1)
         ]
+        columns: tuple[Any, ...] = (
+            [stream for stream, _, _ in versioned],
+            [version for _, version, _ in versioned],
+            [event.data.kind for _, _, event in versioned],
+            [event.actor for _, _, event in versioned],
+            [event.correlation_id for _, _, event in versioned],
+            [event.causation_id for _, _, event in versioned],
+            [event.data.model_dump_json() for _, _, event in versioned],
+        )
+        rows = (await connection.exec_driver_sql(_APPEND, columns)).all()
+        placed = {(row.stream, row.version): row for row in rows}
+        recorded = [_place(event, stream, version, placed[stream, version]) for stream, version, event in versioned]
         await self._project(connection, recorded)
-        return recorded
+        remaining = iter(recorded)
+        return [list(islice(remaining, len(append.events))) for append in appends]
 
     async def append_first(self, connection: AsyncConnection, events: Mapping[StreamId, NewEvent]) -> list[Recorded]:
         """Begin many streams with one event each, in one statement; streams that exist already are left alone.
