@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from heliostat_core.contracts.builds import BuildLinks, BuildState, BuildView, LogLine, PlanDecision, PlanView
+from heliostat_core.contracts.builds import BuildLinks, BuildState, BuildView, LogEnd, LogLine, PlanDecision, PlanView
 from heliostat_core.contracts.launches import LaunchEvent, LaunchLinks, LaunchState, LaunchView
 from heliostat_core.contracts.model import Enforcement
 from heliostat_core.contracts.sessions import IdleView, SessionLinks, SessionState, SessionView, StorageView
@@ -112,9 +112,10 @@ def build_launch_events(*, lines: int, final: LaunchEvent) -> list[tuple[str, La
 READY = LaunchEvent(id="0.0", phase="ready", time=NOW, message="The server is ready", url=URL, final=True)
 
 
-def build_log(lines: int) -> list[tuple[str, LogLine]]:
-    """Build a log; its ids are the numbers of its lines."""
-    return [
+def build_log(lines: int, end: BuildState = BuildState.SUCCEEDED) -> list[tuple[str, LogLine | LogEnd]]:
+    """Build a log; its ids are the numbers of its lines, and one more for its end."""
+    numbered = [
         (str(number), LogLine(number=number, time=NOW, phase="build", text=f"line {number}"))
         for number in range(1, lines + 1)
     ]
+    return [*numbered, (str(lines + 1), LogEnd(state=end))]

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -41,27 +42,27 @@ def read_ids(http: HttpClient, *, over: list[bool], path: str = PATH) -> list[st
 
 async def test_a_silent_connection_is_given_up_and_resumed(fake: FakeHeliostat, http: HttpClient) -> None:
     fake.stream(LOG, build_log(4), Leg(2, End.SILENCE))
-    assert await asyncio.to_thread(read_ids, http, over=[False, True]) == ["1", "2", "3", "4"]
-    assert fake.resumed_from(LOG) == [None, "2", "4"]
+    assert await asyncio.to_thread(read_ids, http, over=[False, True]) == ["1", "2", "3", "4", "5"]
+    assert fake.resumed_from(LOG) == [None, "2", "5"]
 
 
 async def test_heartbeats_keep_a_connection(fake: FakeHeliostat, http: HttpClient) -> None:
     fake.stream(LOG, build_log(4), Leg(2, End.HEARTBEATS))
-    assert await asyncio.to_thread(read_ids, http, over=[True]) == ["1", "2", "3", "4"]
-    assert fake.resumed_from(LOG) == [None, "4"]
+    assert await asyncio.to_thread(read_ids, http, over=[True]) == ["1", "2", "3", "4", "5"]
+    assert fake.resumed_from(LOG) == [None, "5"]
 
 
 async def test_closing_in_good_order_is_no_end_while_more_may_come(fake: FakeHeliostat, http: HttpClient) -> None:
     fake.stream(LOG, build_log(4), Leg(2, End.CLOSE), Leg(0, End.CLOSE), Leg(1, End.CLOSE))
     over = [False, False, True, True]
-    assert await asyncio.to_thread(read_ids, http, over=over) == ["1", "2", "3", "4"]
-    assert fake.resumed_from(LOG) == [None, "2", "2", "3", "4"]
+    assert await asyncio.to_thread(read_ids, http, over=over) == ["1", "2", "3", "4", "5"]
+    assert fake.resumed_from(LOG) == [None, "2", "2", "3", "5"]
 
 
 async def test_a_server_that_ignores_where_to_resume_repeats_nothing(fake: FakeHeliostat, http: HttpClient) -> None:
     lines = build_log(12)
-    fake.stream(LOG, [*lines, *lines[:5], *lines[11:]])
-    assert await asyncio.to_thread(read_ids, http, over=[True]) == [str(number) for number in range(1, 13)]
+    fake.stream(LOG, [*lines, *lines[:5], *lines[11:12]])
+    assert await asyncio.to_thread(read_ids, http, over=[True]) == [str(number) for number in range(1, 14)]
 
 
 async def test_a_stream_that_stays_lost_ends_with_an_error(fake: FakeHeliostat, http: HttpClient) -> None:
@@ -91,6 +92,10 @@ async def test_a_log_is_printed_to_its_end(fake: FakeHeliostat, heliostat: Helio
     done = await heliostat("builds", "log", str(ID), "--after", "3")
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines() == [f"line {number}" for number in range(4, 31)]
+    assert fake.resumed_from(LOG) == ["3", "15", "20"]
+    as_json = await heliostat("builds", "log", str(ID), "--after", "29", "--json")
+    line, end = (json.loads(text) for text in as_json.stdout.splitlines())
+    assert (line["number"], end["state"]) == (30, "succeeded")
 
 
 async def test_the_log_of_a_failed_build_ends_with_why(fake: FakeHeliostat, heliostat: Heliostat) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from urllib.parse import quote
 from uuid import UUID, uuid4
 
-from heliostat_core.contracts.builds import BuildRequest, BuildView, LogLine, PlanView
+from heliostat_core.contracts.builds import BuildRequest, BuildView, LogEnd, LogLine, PlanView
 from heliostat_core.contracts.launches import LaunchEvent, LaunchRequest, LaunchView
 from heliostat_core.contracts.policy import (
     DecisionsView,
@@ -31,7 +31,7 @@ _SESSION_OR_NONE: TypeAdapter[SessionView | None] = TypeAdapter(SessionView | No
 _SESSIONS = TypeAdapter(list[SessionView])
 _BUILD = TypeAdapter(BuildView)
 _BUILDS = TypeAdapter(list[BuildView])
-_LOG_LINE = TypeAdapter(LogLine)
+_LOG_MESSAGE: TypeAdapter[LogLine | LogEnd] = TypeAdapter(LogLine | LogEnd)
 _PLAN = TypeAdapter(PlanView)
 _POLICY = TypeAdapter(EffectivePolicyView)
 _POLICY_CHANGE = TypeAdapter(PolicyChangeView)
@@ -123,8 +123,8 @@ class Api:
         """Cancel a build."""
         return self._http.request("DELETE", f"builder/api/v1/builds/{build_id}", _BUILD)
 
-    def watch_build_log(self, build_id: UUID, *, after: int | None, on_lost: Lost) -> Iterator[LogLine]:
-        """Follow a build's log to its last line."""
+    def watch_build_log(self, build_id: UUID, *, after: int | None, on_lost: Lost) -> Iterator[LogLine | LogEnd]:
+        """Follow a build's log to the message that tells how the build ended."""
         stream = ResumingStream(
             self._http,
             f"builder/api/v1/builds/{build_id}/log",
@@ -133,7 +133,10 @@ class Api:
             on_lost=on_lost,
         )
         for frame in stream.read():
-            yield self._http.parse(_LOG_LINE, frame.data)
+            message = self._http.parse(_LOG_MESSAGE, frame.data)
+            yield message
+            if isinstance(message, LogEnd):
+                return
 
     def read_policy(self) -> EffectivePolicyView:
         """Read the caller's rules and what is left of them."""

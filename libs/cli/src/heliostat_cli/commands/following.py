@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import typer
-from heliostat_core.contracts.builds import BuildState
+from heliostat_core.contracts.builds import BuildState, LogLine
 from heliostat_core.contracts.launches import LaunchState, LaunchView
 from heliostat_core.contracts.model import ErrorView
 
@@ -54,9 +54,12 @@ def follow_build_log(cli: Cli, api: Api, build_id: UUID, *, after: int | None) -
     """
     last = after
     try:
-        for line in api.watch_build_log(build_id, after=after, on_lost=cli.tell_lost):
-            cli.output.show(line, [line.text])
-            last = line.number
+        for message in api.watch_build_log(build_id, after=after, on_lost=cli.tell_lost):
+            if isinstance(message, LogLine):
+                last = message.number
+                cli.output.show(message, [message.text])
+            else:
+                cli.output.show(message, [])
         build = api.read_build(build_id)
     except KeyboardInterrupt:
         resume = f"heliostat builds log {build_id}{f' --after {last}' if last else ''}"
