@@ -50,7 +50,9 @@ class FakeBuilder:
 
     async def write_lines(self, build_id: UUID, *lines: str, first: int = 1) -> None:
         """Write lines of a build's log."""
-        statement = text("INSERT INTO build_log_lines (build_id, number, phase, text) VALUES (:id, :number, 'pip', :text)")
+        statement = text(
+            "INSERT INTO build_log_lines (build_id, number, phase, text) VALUES (:id, :number, 'pip', :text)"
+        )
         async with self._database.transaction() as connection:
             for number, line in enumerate(lines, start=first):
                 await connection.execute(statement, {"id": build_id, "number": number, "text": line})

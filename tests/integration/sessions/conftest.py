@@ -45,8 +45,7 @@ class World:
 
     async def start(self, **changes: Any) -> Service:
         """Start another replica."""
-        service = await self.stack.enter_async_context(running(self.config.model_copy(update=changes)))
-        return service
+        return await self.stack.enter_async_context(running(self.config.model_copy(update=changes)))
 
     def add_user(self, name: str, **options: Any) -> dict[str, str]:
         """Add a user of hub and service and return their headers."""
@@ -98,7 +97,17 @@ async def world(
             idle_sweep_interval=timedelta(seconds=60),
             measure_interval=timedelta(seconds=60),
         )
+        await _hold_back_jobs(database)
         yield World(config, database, hub, builder, policy, stack)
+
+
+async def _hold_back_jobs(database: Database) -> None:
+    """Leave the jobs of one replica at a time to the tests, which call their work."""
+    async with database.transaction() as connection:
+        await connection.exec_driver_sql(
+            "INSERT INTO work_items (kind, key, available_at) SELECT 'job', name, now() + interval '1 day'"
+            " FROM unnest(ARRAY['reconcile', 'idle-sweep', 'measure-storage']) AS name"
+        )
 
 
 @pytest.fixture
