@@ -23,6 +23,10 @@ _GATHER = timedelta(milliseconds=100)
 """New frames are gathered this long before readers are woken, so that many readers cost few wake-ups."""
 
 
+class FeedStoppedError(Exception):
+    """The process stops while a feed is read; an end without this would look like the end of what is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One encoded message and its place."""
@@ -54,6 +58,9 @@ class Feed:
                 self._frames.extend(frame.data for frame in frames)
                 self._wake()
                 await asyncio.sleep(_GATHER.total_seconds() if self.readers > 1 else 0)
+        except asyncio.CancelledError:
+            self._error = FeedStoppedError()
+            raise
         except Exception as error:  # noqa: BLE001 handed to the readers, who are where it can be answered
             self._error = error
         finally:

@@ -34,7 +34,7 @@ def build_refusal(
         ]
         remedy = (
             f"{remedy or 'Delete a server you no longer need.'} Delete one with"
-            f" 'heliostat delete NAME' or DELETE {api}sessions/NAME; its files are deleted with it."
+            f" 'heliostat sessions delete NAME' or DELETE {api}sessions/NAME; its files are deleted with it."
         )
     return ErrorView(
         code=admission.rule or "refused_by_policy",

@@ -1,0 +1,81 @@
+"""The instance all end-to-end tests share, a git server, and people."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.support.gitserver import GitServer, running_git_server
+
+from tests.e2e.stack import Stack, running_stack
+from tests.support.notebooks import DATA, NOTEBOOK, REQUIREMENTS
+
+_numbers = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything here as end-to-end."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+
+
+@contextmanager
+def kept_base_environment(state: Path) -> Iterator[None]:
+    """Lend the base environment of an earlier run to this one: it is content-addressed and costs a minute to make."""
+    kept = Path(__file__).parents[2] / "build" / "e2e-base"
+    if kept.exists():
+        shutil.move(kept, state / "base")
+    yield
+    if (state / "base").exists():
+        kept.parent.mkdir(exist_ok=True)
+        shutil.move(state / "base", kept)
+
+
+@pytest.fixture(scope="session")
+def git() -> Iterator[GitServer]:
+    """A real `git http-backend` on loopback."""
+    with running_git_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """One instance for all tests; its logs are shown when it does not start."""
+    state = Path(tempfile.mkdtemp(prefix="heliostat-e2e-"))
+    with kept_base_environment(state), running_stack(state) as running:
+        yield running
+    shutil.rmtree(state)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user with a token and a client."""
+
+    name: str
+    token: str
+    client: httpx.Client
+
+
+@pytest.fixture
+def person(stack: Stack) -> Iterator[Person]:
+    """A user nobody used before; their servers are deleted afterwards."""
+    name = f"user{next(_numbers)}"
+    token = stack.create_user(name)
+    with stack.client(token) as client:
+        yield Person(name=name, token=token, client=client)
+        for session in client.get("/services/binder/api/v1/sessions").json():
+            client.delete(session["links"]["self"])
+
+
+@pytest.fixture(scope="session")
+def repository(git: GitServer) -> str:
+    """A small repository: pinned requirements, a notebook that needs them, a data file. Returns its URL."""
+    repository = git.create("astro/survey")
+    repository.commit({"requirements.txt": REQUIREMENTS, "survey.ipynb": NOTEBOOK, "data/fluxes.csv": DATA})
+    return repository.url
