@@ -89,7 +89,18 @@ def install_node() -> None:
         return
     check_node()
     say("installing configurable-http-proxy into node_modules")
-    run(["npm", "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+    run(
+        [
+            "npm",
+            "ci",
+            "--omit=dev",
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-update-notifier",
+            "--loglevel=error",
+        ]
+    )
     NODE_STAMP.write_text(digest)
 
 
@@ -108,7 +119,7 @@ def ensure_uv() -> str:
         return str(uv)
     say("making .venv")
     shutil.rmtree(VENV, ignore_errors=True)
-    hashed = ["install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--requirement"]
+    hashed = ["install", "--quiet", "--quiet", "--disable-pip-version-check", "--require-hashes", "--requirement"]
     lock = str(REQUIREMENTS / "bootstrap.txt")
     if subprocess.run([sys.executable, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0:
         run([sys.executable, "-m", "venv", str(VENV)])

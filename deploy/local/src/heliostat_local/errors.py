@@ -47,12 +47,12 @@ class PortTakenError(LocalError):
 
 
 class SandboxRefusedError(LocalError):
-    """Started as root on a host that does not let root make mount namespaces."""
+    """Postgres needs a sandbox, as for root, on a host that does not allow one."""
 
     def __init__(self, *, output: str) -> None:
         super().__init__(
-            "Postgres must not run as root, and this host lets root make no sandbox to run it as somebody else "
-            f"(bubblewrap says: {output.strip()}). Run 'make up' as an ordinary user instead."
+            "Postgres runs neither as root nor as a user without a name, and this host allows no sandbox in which it "
+            f"would be somebody else ({output.strip()}). Run 'make up' as an ordinary user instead."
         )
 
 

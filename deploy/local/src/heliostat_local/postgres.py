@@ -14,7 +14,13 @@ import asyncpg
 from .component import Component
 from .errors import CommandFailedError, SandboxRefusedError
 from .layout import StateLayout, ensure_socket_directory
-from .postgres_command import POSTGRES_IDENTITY, build_postgres_command, build_server_options, find_postmaster
+from .postgres_command import (
+    build_postgres_command,
+    build_server_options,
+    find_postmaster,
+    is_sandboxed,
+    read_postgres_identity,
+)
 from .secret_files import SecretFiles
 from .steps import run_step
 
@@ -38,7 +44,7 @@ class PostgresCluster:
         self._data = layout.postgres / "data"
         self._socket = layout.socket_directory
         self._passwd = layout.run / "passwd"
-        self._owner = os.geteuid() or POSTGRES_IDENTITY.uid
+        self._owner = read_postgres_identity()
 
     def build_component(self, *, complete: Callable[[], Awaitable[None]]) -> Component:
         """Describe the server to the supervisor; `complete` runs once the roles and the database exist."""
@@ -79,9 +85,9 @@ class PostgresCluster:
         SandboxRefusedError, UnsafeDirectoryError, CommandFailedError
             It cannot be done here.
         """
-        self._passwd.write_text(f"postgres:x:{POSTGRES_IDENTITY.uid}:{POSTGRES_IDENTITY.gid}::/:/usr/sbin/nologin\n")
+        self._passwd.write_text(f"postgres:x:{self._owner.uid}:{self._owner.gid}::/:/usr/sbin/nologin\n")
         self._passwd.chmod(0o644)
-        ensure_socket_directory(self._socket, owner=self._owner)
+        ensure_socket_directory(self._socket, owner=self._owner.uid)
         if not self._data.exists():
             await self._initialise()
         self._clear_stale_mark()
@@ -95,8 +101,8 @@ class PostgresCluster:
         self._make_owned(inner)
         password_file = staged / "password"
         password_file.write_text(self._password(SUPERUSER))
-        os.chown(password_file, self._owner, -1)
-        if os.geteuid() == 0:
+        os.chown(password_file, self._owner.uid, -1)
+        if is_sandboxed():
             await self._try_sandbox(staged)
         arguments = ["-D", str(inner), "-U", SUPERUSER, "--pwfile", str(password_file), "-E", "UTF8", "--locale=C"]
         arguments += ["--auth-local=scram-sha-256", "--auth-host=reject"]
@@ -190,7 +196,7 @@ class PostgresCluster:
 
     def _make_owned(self, directory: Path) -> None:
         directory.mkdir(mode=0o700)
-        os.chown(directory, self._owner, -1)
+        os.chown(directory, self._owner.uid, -1)
 
     def _password(self, role: str) -> str:
         return self._secrets.ensure(f"database_{role}")

