@@ -31,7 +31,7 @@ class ContentStore:
         return await asyncio.to_thread(self.path(content_id).is_file)
 
     async def ensure(self, content_id: str, checkout: Path) -> Path:
-        """Archive the files of a checkout, without its `.git`, unless that was done before.
+        """Archive a checkout with its `.git`, but no hooks, unless that was done before.
 
         Raises
         ------
@@ -74,9 +74,9 @@ class ContentStore:
 
 
 def _clean(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Leave out git's own files, sockets and devices, and everything that differs between two checkouts."""
+    """Leave out git hooks, sockets and devices, and everything that differs between two checkouts."""
     kept = member.isreg() or member.isdir() or member.issym() or member.islnk()
-    if member.name == ".git" or member.name.startswith(".git/") or not kept:
+    if member.name == ".git/hooks" or member.name.startswith(".git/hooks/") or not kept:
         return None
     member.uid = member.gid = 0
     member.uname = member.gname = ""

@@ -27,6 +27,9 @@ class BuilderConfig(ServiceConfig):
     )
     build_memory: Size = Field(default=parse_size("4GiB"), description="RAM of one build, where the host can limit it")
     build_processes: int = Field(default=1024, ge=16, description="processes of one build, where the host can limit it")
+    build_compiles: bool = Field(
+        default=True, description="compile all modules: builds take seconds longer, kernels start a second faster"
+    )
     build_environment: dict[str, str] = Field(
         default={}, description="JSON object of variables for uv and git: index, certificates, proxies"
     )

@@ -178,6 +178,7 @@ class Factory:
             mirrors=self._places.mirrors,
             workplaces=self._places.workplaces,
             metrics=self._metrics,
+            compiles=config.build_compiles,
         )
         return Worker(
             database=resources.database,

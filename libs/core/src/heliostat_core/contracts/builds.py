@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -88,6 +89,14 @@ class LogLine(WireModel):
     time: datetime
     phase: str
     text: str
+
+
+class LogEnd(WireModel):
+    """The last message of a build's log: how the build ended. Its id is one more than the last line's."""
+
+    state: BuildState
+    failure: ErrorView | None = None
+    final: Literal[True] = True
 
 
 class EnvironmentView(WireModel):

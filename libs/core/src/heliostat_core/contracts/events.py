@@ -23,6 +23,14 @@ class BuildRequested(WireModel):
     plan: PlanView
 
 
+class BuildJoined(WireModel):
+    """Somebody else asked for what is being built already, and may see and follow it from now on."""
+
+    kind: Literal["build.joined.v1"] = "build.joined.v1"
+    build_id: UUID
+    requested_by: str
+
+
 class BuildStarted(WireModel):
     kind: Literal["build.started.v1"] = "build.started.v1"
     build_id: UUID
@@ -290,6 +298,7 @@ class DecisionMade(WireModel):
 
 Event = Annotated[
     BuildRequested
+    | BuildJoined
     | BuildStarted
     | BuildFinished
     | BuildFailed

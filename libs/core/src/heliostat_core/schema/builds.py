@@ -1,7 +1,7 @@
 """Read models of the builder, and the numbered lines of build output."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from .metadata import Timestamp, metadata
 
@@ -15,6 +15,7 @@ builds = Table(
     Column("plan", JSONB, nullable=False),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
     Column("requested_by", Text, nullable=False),
+    Column("requesters", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("created_at", Timestamp, nullable=False),
     Column("started_at", Timestamp),
     Column("finished_at", Timestamp),
@@ -28,6 +29,7 @@ builds = Table(
     ),
     Index("ix_builds_repo_created_at", "repo", "created_at"),
     Index("ix_builds_created_at", "created_at"),
+    Index("ix_builds_image_id_created_at", "image_id", "created_at"),
 )
 
 build_log_lines = Table(
