@@ -7,9 +7,9 @@ from heliostat_core.contracts.policy import AdmissionView
 from heliostat_runtime import RuntimeHostError
 from jupyterhub.spawner import SpawnException
 
-_STATUS_OF_RULE = {"server_name_length": 400, "server_name": 400, "named_servers": 409}
+_STATUS_OF_RULE = {"server_name_length": 400, "named_servers": 409}
 
-Reason = Literal["policy", "policy_unavailable", "being_deleted", "environment_missing", "name", "storage", "runtime"]
+Reason = Literal["policy", "policy_unavailable", "being_deleted", "environment_missing", "name", "runtime"]
 """Why, as a metric label: a small fixed set."""
 
 
