@@ -95,6 +95,9 @@ class FakeBuilder:
         if self.down:
             return Response(status_code=502)
         plan = self._plan(body)
+        known = await self._find_finished(plan.image_id)
+        if known is not None:
+            return self._view(known, plan, BuildState.SUCCEEDED)
         build_id = uuid4()
         statement = text(
             "INSERT INTO builds (id, image_id, state, repo, plan, requested_by, created_at)"
@@ -106,9 +109,17 @@ class FakeBuilder:
         async with self._database.transaction() as connection:
             build_id = (await connection.execute(statement, values)).scalar_one()
         self.builds.append(build_id)
+        return self._view(build_id, plan, BuildState.RUNNING)
+
+    async def _find_finished(self, image_id: str) -> UUID | None:
+        statement = text("SELECT id FROM builds WHERE image_id = :image AND state = 'succeeded'")
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement, {"image": image_id})).scalar_one_or_none()
+
+    def _view(self, build_id: UUID, plan: PlanView, state: BuildState) -> BuildView:
         return BuildView(
             id=build_id,
-            state=BuildState.RUNNING,
+            state=state,
             plan=plan,
             requested_by="sessions",
             created_at=datetime.now(UTC),

@@ -134,4 +134,5 @@ async def wait_for_launch(service: Service, launch_id: str, headers: dict[str, s
         return view
 
     wanted = states or ("ready", "refused", "failed", "cancelled")
-    return await wait_until(read, lambda view: view["state"] in wanted)
+    done: dict[str, Any] = await wait_until(read, lambda view: view["state"] in wanted)
+    return done

@@ -147,18 +147,20 @@ async def _run(world: World, service: Service, user: str, name: str) -> None:
     await service.process.factory.reconciler.reconcile_user(user)
 
 
-_AGE = (
-    "UPDATE sessions SET observed_at = observed_at - CAST(:by AS interval),"
-    " last_activity = last_activity - CAST(:by AS interval), started_at = started_at - CAST(:by AS interval)",
-    "UPDATE observations SET observed_at = observed_at - CAST(:by AS interval),"
-    " last_activity = last_activity - CAST(:by AS interval)",
-)
+_AGE_SESSIONS = """
+UPDATE sessions SET observed_at = observed_at - CAST(:by AS interval),
+    last_activity = last_activity - CAST(:by AS interval), started_at = started_at - CAST(:by AS interval)
+"""
+_AGE_OBSERVATIONS = """
+UPDATE observations SET observed_at = observed_at - CAST(:by AS interval),
+    last_activity = last_activity - CAST(:by AS interval)
+"""
 
 
 async def _age(world: World, by: timedelta) -> None:
     """Make everything the ledger knows of sessions this much older."""
     async with world.database.transaction() as connection:
-        for statement in _AGE:
+        for statement in (_AGE_SESSIONS, _AGE_OBSERVATIONS):
             await connection.execute(text(statement), {"by": by})
 
 
