@@ -42,6 +42,12 @@ class LocalConfig(BaseSettings):
         return f"http://{format_host(self.host)}:{self.port}"
 
     @property
+    def bind_url(self) -> str:
+        """Where the proxy listens."""
+        host = str(self.host) if self.host.version == 4 else f"[{self.host}]"  # noqa: PLR2004
+        return f"http://{host}:{self.port}"
+
+    @property
     def instance(self) -> str:
         """A short name that no other state directory has."""
         return hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:12]

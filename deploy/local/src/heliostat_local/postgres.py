@@ -20,6 +20,7 @@ from .postgres_command import (
     find_postmaster,
     is_sandboxed,
     read_postgres_identity,
+    read_program_name,
 )
 from .secret_files import SecretFiles
 from .steps import run_step
@@ -136,20 +137,16 @@ class PostgresCluster:
             number = mark.read_text().partition("\n")[0].strip()
         except FileNotFoundError:
             return
-        try:
-            running = Path(f"/proc/{number}/comm").read_text().strip()
-        except FileNotFoundError:
-            running = ""
-        if running != "postgres":
+        if read_program_name(number) != "postgres":
             mark.unlink()
 
     async def is_ready(self) -> bool:
         """Whether the server accepts sessions."""
         try:
             connection = await self._connect("postgres")
+            await connection.close(timeout=CONNECT_DEADLINE.total_seconds())
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
-        await connection.close(timeout=CONNECT_DEADLINE.total_seconds())
         return True
 
     async def ensure_roles(self) -> None:

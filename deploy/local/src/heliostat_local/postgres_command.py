@@ -16,6 +16,7 @@ __all__ = [
     "find_postmaster",
     "is_sandboxed",
     "read_postgres_identity",
+    "read_program_name",
 ]
 
 INSTEAD_OF_ROOT = Identity(uid=199_998, gid=199_998)
@@ -108,7 +109,13 @@ def build_postgres_command(
 
 def find_postmaster(pid: int) -> int:
     """Find the server among a started process and its descendants; a sandbox does not pass signals on."""
-    for candidate in (pid, *list_descendants(pid)):
-        if Path(f"/proc/{candidate}/comm").read_text().strip() == "postgres":
-            return candidate
-    return pid
+    family = (pid, *list_descendants(pid))
+    return next((candidate for candidate in family if read_program_name(candidate) == "postgres"), pid)
+
+
+def read_program_name(pid: int | str) -> str | None:
+    """Return the name of a running program; None when the process is gone."""
+    try:
+        return Path("/proc", str(pid), "comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None

@@ -141,7 +141,7 @@ class ProcessEnvironments:
             "ADMIN_PASSWORD": self._secrets.ensure("admin_password"),
             "ADMIN_USERNAME": ADMIN_NAME,
             "BASE_ENVIRONMENT": str(base_environment),
-            "BIND_URL": f"http://{self._config.host}:{self._config.port}",
+            "BIND_URL": self._config.bind_url,
             "COOKIE_SECRET_FILE": str(self._cookie_secret_file()),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
             "POLICY_TOKEN": self._token("hub", "policy"),
