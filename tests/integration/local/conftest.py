@@ -92,6 +92,7 @@ class Instance:
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         self.finish()
+        self.process = None
 
 
 @pytest.fixture

@@ -101,6 +101,8 @@ def test_a_deep_state_directory_gets_a_shorter_place_for_the_socket(make_instanc
 
     assert instance.layout.socket_directory.is_relative_to(tempfile.gettempdir())
     assert instance.layout.socket_directory.stat().st_mode & 0o077 == 0
+    instance.end()
+    assert not instance.layout.socket_directory.exists()
 
 
 def test_somebody_else_than_root_can_run_it(make_instance: MakeInstance) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,11 @@ class StateLayout:
         for directory in (self.root, self.secrets, self.run, self.logs, self.postgres, self.hub, self.base):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             directory.chmod(0o700)
+
+    def remove_socket_directory(self) -> None:
+        """Remove the directory of Postgres's socket once it is empty; it may lie outside the state directory."""
+        with suppress(OSError):
+            self.socket_directory.rmdir()
 
     def log(self, component: str) -> Path:
         """Return a component's log file."""

@@ -97,7 +97,10 @@ async def up(
                 capabilities = await probe_host(layout.root)
                 say(describe_limits(capabilities.as_list()))
 
-            await supervisor.run(stop, on_ready=announce)
+            try:
+                await supervisor.run(stop, on_ready=announce)
+            finally:
+                layout.remove_socket_directory()
     say("stopped")
 
 
