@@ -32,6 +32,7 @@ _SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "64MB",
 }
+_DURABLE = {"fsync": "on", "synchronous_commit": "on"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Postgres:
 
 
 @contextmanager
-def running_postgres() -> Iterator[Postgres]:
-    """Run Postgres in a temporary directory and stop it on leaving."""
+def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
+    """Run Postgres in a temporary directory and stop it on leaving; ``durable`` commits reach the disk."""
     with tempfile.TemporaryDirectory(prefix="hlpg-") as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -87,7 +88,8 @@ def running_postgres() -> Iterator[Postgres]:
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        options = [part for key, value in _SETTINGS.items() for part in ("-c", f"{key}={value}")]
+        settings = _SETTINGS | (_DURABLE if durable else {})
+        options = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
         with (root / "log").open("wb") as log:
             server = subprocess.Popen(
                 _command(root, "postgres", "-D", str(root / "data"), "-k", str(root / "socket"), *options),
