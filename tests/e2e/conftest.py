@@ -3,16 +3,17 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import httpx
 import pytest
-from tests.support.gitserver import GitServer, running_git_server
 
+from tests.e2e.jupyter import Lab
 from tests.e2e.stack import Stack, running_stack
+from tests.support.gitserver import GitServer, running_git_server
 from tests.support.notebooks import DATA, NOTEBOOK, REQUIREMENTS
 
 _numbers = count(1)
@@ -55,11 +56,17 @@ def stack() -> Iterator[Stack]:
 
 @dataclass(frozen=True)
 class Person:
-    """A user with a token and a client."""
+    """A user with a token, a client, and the JupyterLabs they opened."""
 
     name: str
     token: str
     client: httpx.Client
+    labs: ExitStack
+
+    def open_lab(self, server_name: str) -> Lab:
+        """Talk to one of their servers."""
+        address = self.client.base_url.join(f"/user/{self.name}/{server_name}/")
+        return self.labs.enter_context(Lab(url=str(address), token=self.token))
 
 
 @pytest.fixture
@@ -67,8 +74,8 @@ def person(stack: Stack) -> Iterator[Person]:
     """A user nobody used before; their servers are deleted afterwards."""
     name = f"user{next(_numbers)}"
     token = stack.create_user(name)
-    with stack.client(token) as client:
-        yield Person(name=name, token=token, client=client)
+    with stack.client(token) as client, ExitStack() as labs:
+        yield Person(name=name, token=token, client=client, labs=labs)
         for session in client.get("/services/binder/api/v1/sessions").json():
             client.delete(session["links"]["self"])
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 import httpx
@@ -27,6 +27,12 @@ class Lab:
         self._token = token
         headers = {"Authorization": f"token {token}"}
         self.client = httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False, follow_redirects=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
 
     def list_files(self, path: str = "") -> list[str]:
         """List names in a folder of the home."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psutil
 
 START_DEADLINE = 240
 STOP_DEADLINE = 90
@@ -49,13 +48,11 @@ class Stack:
             return str(answer.json()["token"])
 
     def pid_of(self, component: str) -> int:
-        """Find the process of a service by its command line; only of this instance."""
-        for process in psutil.process_iter(["pid", "cmdline", "environ"]):
-            command = process.info["cmdline"] or []
-            environment = process.info["environ"] or {}
-            if command[-2:] == ["-m", f"heliostat_{component}"] and str(self.state) in json.dumps(environment):
-                return int(process.info["pid"])
-        raise LookupError(component)
+        """Read the process id of a component as `make status` shows it."""
+        environment = {**os.environ, "HELIOSTAT_STATE_DIR": str(self.state)}
+        command = [sys.executable, "-m", "heliostat_local", "status", "--json"]
+        status = json.loads(subprocess.run(command, env=environment, capture_output=True, check=False).stdout)
+        return next(int(row["pid"]) for row in status["components"] if row["name"] == component)
 
     def kill(self, component: str) -> None:
         """Kill a service with SIGKILL; the supervisor starts it again."""

@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Person
-from tests.e2e.jupyter import Lab
 from tests.e2e.launching import API, launch_to_ready
 from tests.e2e.stack import Stack
 
@@ -81,7 +80,7 @@ def test_credentials_are_for_the_owner_only(stack: Stack) -> None:
 
 def test_a_servers_own_token_can_only_report_activity(stack: Stack, person: Person, repository: str) -> None:
     name = launch_to_ready(person.client, repo=repository, provider="git")["server_name"]
-    lab = Lab(url=f"{stack.url}/user/{person.name}/{name}/", token=person.token)
+    lab = person.open_lab(name)
     token = lab.execute("import os; print(os.environ.get('JUPYTERHUB_API_TOKEN', ''), end='')")
     if token:
         with stack.client(token) as server:

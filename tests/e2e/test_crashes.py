@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from tests.support.gitserver import GitServer
 
 from tests.e2e.conftest import Person
 from tests.e2e.launching import API, follow, launch
 from tests.e2e.stack import Stack
+from tests.support.gitserver import GitServer
 
 SLOW_POST_BUILD = """\
 #!/bin/bash
@@ -55,7 +55,7 @@ def test_sessions_killed_while_the_server_starts(stack: Stack, person: Person, r
     done: list[str] = []
 
     def listen(message: dict[str, Any]) -> None:
-        if not done and message["phase"] in {"spawning", "launching"}:
+        if not done and message["phase"] == "spawn":
             done.append(message["id"])
             stack.kill("sessions")
 

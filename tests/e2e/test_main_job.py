@@ -1,13 +1,12 @@
 """The main job, for real: a commit becomes a running JupyterLab, under policy, with the work kept."""
 
 import pytest
-from tests.support.gitserver import GitServer
 
 from tests.e2e.conftest import Person
-from tests.e2e.jupyter import Lab
 from tests.e2e.launching import API, follow, launch, launch_to_ready, wait_for
 from tests.e2e.policies import short_idle_timeout
 from tests.e2e.stack import Stack
+from tests.support.gitserver import GitServer
 from tests.support.notebooks import DATA, NOTEBOOK, REQUIREMENTS
 
 
@@ -36,7 +35,7 @@ def test_launch_work_stop_start_delete(stack: Stack, person: Person, repository:
     name = ready["server_name"]
     assert 1 <= len(name) <= 20
     assert ready["url"].startswith(stack.url)
-    lab = Lab(url=f"{stack.url}/user/{person.name}/{name}/", token=person.token)
+    lab = person.open_lab(name)
     assert {"requirements.txt", "survey.ipynb", "data"} <= set(lab.list_files())
     assert lab.execute(lab.read_notebook_code("survey.ipynb")) == "1.16.0 4.0\n"
     lab.write_file("work.txt", "observed")
@@ -60,7 +59,7 @@ def test_an_idle_server_is_stopped_with_an_explanation_and_can_be_started_again(
     stack: Stack, person: Person, repository: str
 ) -> None:
     name = launch_to_ready(person.client, repo=repository, provider="git")["server_name"]
-    Lab(url=f"{stack.url}/user/{person.name}/{name}/", token=person.token).write_file("work.txt", "kept")
+    person.open_lab(name).write_file("work.txt", "kept")
     with stack.client(stack.api_token) as admin, short_idle_timeout(admin, person.name):
         wait_for(lambda: session_of(person, name)["state"] == "stopped", seconds=90, what="the idle stop")
     session = session_of(person, name)
@@ -72,7 +71,7 @@ def test_an_idle_server_is_stopped_with_an_explanation_and_can_be_started_again(
     assert stopped[0]["rule"] == "idle_timeout"
     assert "20s" in stopped[0]["message"]
     start(person, name)
-    lab = Lab(url=f"{stack.url}/user/{person.name}/{name}/", token=person.token)
+    lab = person.open_lab(name)
     assert lab.read_file("work.txt") == "kept"
 
 
@@ -86,12 +85,12 @@ def test_the_same_commit_reopens_and_a_notebook_commit_builds_nothing(
     assert again["session_id"] == first["session_id"]
     assert again["plan"]["decision"] == "hit"
 
-    repository.commit({"survey.ipynb": NOTEBOOK.replace("# Survey", "# Second survey")})
-    second = launch_to_ready(person.client, repo=repository.url, provider="git", new=True)
+    commit = repository.commit({"survey.ipynb": NOTEBOOK.replace("# Survey", "# Second survey")})
+    second = launch_to_ready(person.client, repo=repository.url, provider="git", ref=commit)
     assert second["plan"]["decision"] == "content-only"
     assert second["plan"]["environment_id"] == first["plan"]["environment_id"]
     assert second["session_id"] != first["session_id"]
-    lab = Lab(url=f"{stack.url}/user/{person.name}/{second['server_name']}/", token=person.token)
+    lab = person.open_lab(second["server_name"])
     assert "Second survey" in str(lab.client.get("api/contents/survey.ipynb").json()["content"])
 
 
@@ -136,7 +135,7 @@ def test_a_plain_server_started_from_the_hub_has_the_default_environment(stack: 
     wait_for(
         lambda: person.client.get(f"/hub/api/users/{person.name}/servers/plain").json().get("ready"), what="the server"
     )
-    lab = Lab(url=f"{stack.url}/user/{person.name}/plain/", token=person.token)
+    lab = person.open_lab("plain")
     assert lab.execute("print(6 * 7)") == "42\n"
     session = wait_for(lambda: person.client.get(f"{API}/sessions/plain").json().get("state") == "running")
     assert session
@@ -147,7 +146,7 @@ def test_forged_options_change_nothing(stack: Stack, person: Person) -> None:
     answer = person.client.post(f"/hub/api/users/{person.name}/servers/forged", json={"user_options": forged})
     assert answer.status_code in {201, 202}
     wait_for(lambda: person.client.get(f"/hub/api/users/{person.name}/servers/forged").json().get("ready"))
-    lab = Lab(url=f"{stack.url}/user/{person.name}/forged/", token=person.token)
+    lab = person.open_lab("forged")
     assert lab.execute("import os; print(os.environ.get('X'))") == "None\n"
 
 

@@ -3,11 +3,9 @@
 from html import escape
 from typing import Literal
 
-from heliostat_core.contracts.policy import AdmissionView
+from heliostat_core.contracts.policy import AdmissionView, refusal_status
 from heliostat_runtime import RuntimeHostError
 from jupyterhub.spawner import SpawnException
-
-_STATUS_OF_RULE = {"server_name_length": 400, "named_servers": 409}
 
 Reason = Literal["policy", "policy_unavailable", "being_deleted", "environment_missing", "name", "runtime"]
 """Why, as a metric label: a small fixed set."""
@@ -39,8 +37,7 @@ class SpawnRefusedError(SpawnException):  # type: ignore[misc]  # jupyterhub shi
 
 def refuse_by_policy(view: AdmissionView) -> SpawnRefusedError:
     """Turn a negative verdict into the error to raise."""
-    status = _STATUS_OF_RULE.get(view.rule or "", 403)
-    return SpawnRefusedError(view.message, remedy=view.remedy, reason="policy", status=status)
+    return SpawnRefusedError(view.message, remedy=view.remedy, reason="policy", status=refusal_status(view.rule))
 
 
 def refuse_without_policy() -> SpawnRefusedError:

@@ -54,7 +54,7 @@ class BuilderConfig(ServiceConfig):
     gitlab_url: HttpUrl = Field(default=HttpUrl("https://gitlab.com"), description="where gl repositories are")
     gitlab_token: SecretStr | None = Field(default=None, description="token that raises GitLab's rate limit")
     resolution_time: Duration = Field(
-        default=parse_duration("30s"), description="how long the commit of a branch or tag is remembered unasked"
+        default=parse_duration("5s"), description="how long the commit of a branch or tag is remembered unasked"
     )
     git_deadline: Duration = Field(
         default=parse_duration("2min"), description="one conversation with a remote takes no longer"

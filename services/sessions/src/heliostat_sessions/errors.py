@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from heliostat_core.contracts.model import ErrorView
+from heliostat_core.contracts.policy import refusal_status
 from heliostat_core.errors import ClientError, ConflictError, HeliostatError, UnavailableError
 
 
@@ -97,11 +98,11 @@ class AdmissionRefusedError(ClientError):
     """Policy does not allow it; rule, limit and current value are in the details."""
 
     code = "refused_by_policy"
-    status = 403
 
     def __init__(self, *, view: ErrorView) -> None:
         super().__init__(view.message, field=view.field, remedy=view.remedy, details=view.details)
         self.code = view.code  # type: ignore[misc]  # the rule, not the class's
+        self.status = refusal_status(view.details["rule"])  # type: ignore[misc]  # the rule's, not the class's
         self.view = view
 
 

@@ -193,6 +193,14 @@ class AdmissionView(WireModel):
     source: dict[str, str] = Field(default={}, description="for each rule, the override it came from")
 
 
+_STATUS_OF_RULE = {"server_name_length": 400, "named_servers": 409}
+
+
+def refusal_status(rule: str | None) -> int:
+    """Return the HTTP status with which a refusal by this rule is passed on, by the hub page and the API alike."""
+    return _STATUS_OF_RULE.get(rule or "", 403)
+
+
 class IdleFacts(WireModel):
     """What is known of one server when asking whether it has been idle too long."""
 

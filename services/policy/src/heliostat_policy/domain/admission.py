@@ -141,7 +141,7 @@ def _count_remedy(limit: int, others: list[str]) -> str:
     what = "one of them" if surplus == 1 else f"{surplus} of them"
     return (
         f"Delete {what} first, which also deletes the files in it: on the hub page with 'delete', with "
-        f"'heliostat delete {others[0]}', or with DELETE api/v1/sessions/{others[0]}."
+        f"'heliostat sessions delete {others[0]}', or with DELETE /services/binder/api/v1/sessions/{others[0]}."
     )
 
 

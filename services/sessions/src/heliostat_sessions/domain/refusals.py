@@ -24,7 +24,6 @@ def build_refusal(
         "policy_version": admission.policy_version,
         "decision_id": str(admission.decision_id),
     }
-    remedy = admission.remedy
     if admission.rule == COUNT_RULE:
         repos = {session.server_name: session.repo for session in sessions}
         details["servers"] = [
@@ -32,15 +31,11 @@ def build_refusal(
             for name, server in sorted(servers.items())
             if name
         ]
-        remedy = (
-            f"{remedy or 'Delete a server you no longer need.'} Delete one with"
-            f" 'heliostat sessions delete NAME' or DELETE {api}sessions/NAME; its files are deleted with it."
-        )
     return ErrorView(
         code=admission.rule or "refused_by_policy",
         message=admission.message,
         field=admission.field,
-        remedy=remedy,
+        remedy=admission.remedy,
         details=details,
     )
 
