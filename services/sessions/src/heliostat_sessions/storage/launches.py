@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -24,26 +25,39 @@ class LaunchProjection:
 
     async def apply(self, connection: AsyncConnection, event: Recorded) -> None:
         """Apply one event."""
-        if isinstance(event.data, kinds.LaunchRequested):
-            await connection.execute(insert(launches).values(**_build_row(event.data, event)))
+        await self.apply_all(connection, [event])
+
+    async def apply_all(self, connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+        """Apply several events, those of one launch in one statement."""
+        for _, stream in groupby(events, key=lambda event: event.stream):
+            await _apply_stream(connection, list(stream))
+
+
+async def _apply_stream(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+    first, changes = events[0].data, dict[str, Any]()
+    for event in events:
+        changed = _list_changes(event)
+        if changed is None:
             return
-        changes = _list_changes(event)
-        if changes is not None:
-            launch_id = event.data.launch_id  # type: ignore[union-attr]  # only launch events have changes
-            await connection.execute(
-                update(launches).where(launches.c.id == launch_id).values(version=event.version, **changes)
-            )
+        changes |= changed | {"version": event.version}
+    if isinstance(first, kinds.LaunchRequested):
+        await connection.execute(insert(launches).values(**changes))
+        return
+    launch_id = first.launch_id  # type: ignore[union-attr]  # only launch events have changes
+    await connection.execute(update(launches).where(launches.c.id == launch_id).values(**changes))
 
 
 def _build_row(data: kinds.LaunchRequested, event: Recorded) -> dict[str, Any]:
     fields = data.model_dump(exclude={"kind", "launch_id"})
-    return fields | {"id": data.launch_id, "version": event.version, "state": "requested", "created_at": event.time}
+    return fields | {"id": data.launch_id, "state": "requested", "created_at": event.time}
 
 
 def _list_changes(event: Recorded) -> dict[str, Any] | None:  # noqa: C901, PLR0911 one case per kind
     """Say what an event changes in its launch's row; None for events of other streams."""
     data = event.data
     match data:
+        case kinds.LaunchRequested():
+            return _build_row(data, event)
         case kinds.LaunchPlanned(plan=plan):
             return {
                 "state": "planned",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -33,6 +34,9 @@ ON CONFLICT (session_id) DO UPDATE SET groups = excluded.groups WHERE observatio
 """)
 
 
+_VOLUME_KINDS = (kinds.StorageCreated, kinds.StorageMeasured, kinds.StorageDeleted)
+
+
 class SessionProjection:
     """Keeps `sessions` and `volumes` in step with the session and storage streams."""
 
@@ -46,29 +50,61 @@ class SessionProjection:
         ServerNameTakenError
             A session of this name exists that is not deleted.
         """
-        data = event.data
-        match data:
-            case kinds.SessionCreated():
-                await _insert_session(connection, data, event)
-            case kinds.StorageCreated():
-                values = data.model_dump(exclude={"kind", "volume_id"}) | {"id": data.volume_id}
-                await connection.execute(insert(volumes).values(**values, created_at=event.time))
-            case kinds.StorageMeasured():
-                await _update_volume(
-                    connection, data.volume_id, used=data.used, limit=data.limit, measured_at=event.time
-                )
-            case kinds.StorageDeleted():
-                await _update_volume(connection, data.volume_id, deleted_at=event.time)
-            case _:
-                changes = _list_changes(event)
-                if changes is not None:
-                    await _update_session(connection, event, changes)
+        await self.apply_all(connection, [event])
+
+    async def apply_all(self, connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+        """Apply several events, those of one session or volume in one statement."""
+        for _, stream in groupby(events, key=lambda event: event.stream):
+            await _apply_stream(connection, list(stream))
 
 
-def _list_changes(event: Recorded) -> dict[str, Any] | None:  # noqa: PLR0911 one case per kind
-    """Say what an event changes in its session's row; None for events of other streams."""
+async def _apply_stream(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+    first, changes = events[0].data, dict[str, Any]()
+    for event in events:
+        changed = _list_changes(event)
+        if changed is None:
+            return
+        changes |= changed
+    if isinstance(first, _VOLUME_KINDS):
+        await _write_volume(connection, first, changes)
+    else:
+        await _write_session(connection, first, changes | {"version": events[-1].version})
+
+
+async def _write_volume(connection: AsyncConnection, first: Any, changes: dict[str, Any]) -> None:
+    if isinstance(first, kinds.StorageCreated):
+        await connection.execute(insert(volumes).values(**changes))
+    else:
+        await connection.execute(update(volumes).where(volumes.c.id == first.volume_id).values(**changes))
+
+
+async def _write_session(connection: AsyncConnection, first: Any, changes: dict[str, Any]) -> None:
+    if not isinstance(first, kinds.SessionCreated):
+        await connection.execute(update(sessions).where(sessions.c.id == first.session_id).values(**changes))
+        return
+    try:
+        await connection.execute(insert(sessions).values(**changes))
+    except IntegrityError as error:
+        raise ServerNameTakenError from error
+
+
+def _list_changes(event: Recorded) -> dict[str, Any] | None:  # noqa: C901, PLR0911, PLR0912 one case per kind
+    """Say what an event changes in the row of its session or volume; None for events of other streams."""
     data = event.data
     match data:
+        case kinds.SessionCreated():
+            fields = data.model_dump(exclude={"kind", "session_id"})
+            return fields | {
+                "id": data.session_id,
+                "state": SessionState.STOPPED.value,
+                "created_at": event.time,
+            }
+        case kinds.StorageCreated():
+            return data.model_dump(exclude={"kind", "volume_id"}) | {"id": data.volume_id, "created_at": event.time}
+        case kinds.StorageMeasured():
+            return {"used": data.used, "limit": data.limit, "measured_at": event.time}
+        case kinds.StorageDeleted():
+            return {"deleted_at": event.time}
         case kinds.SessionAssigned():
             return data.model_dump(exclude={"kind", "session_id"})
         case kinds.SessionStarted():
@@ -107,29 +143,6 @@ def _unless_deleting(state: SessionState) -> ColumnElement[str]:
     """Change the state, except of a session whose deletion was asked for: that is not taken back."""
     deleting = SessionState.DELETING.value
     return case((sessions.c.state == deleting, deleting), else_=state.value)
-
-
-async def _insert_session(connection: AsyncConnection, data: kinds.SessionCreated, event: Recorded) -> None:
-    values = data.model_dump(exclude={"kind", "session_id"}) | {
-        "id": data.session_id,
-        "version": event.version,
-        "state": SessionState.STOPPED.value,
-        "created_at": event.time,
-    }
-    try:
-        await connection.execute(insert(sessions).values(**values))
-    except IntegrityError as error:
-        raise ServerNameTakenError from error
-
-
-async def _update_session(connection: AsyncConnection, event: Recorded, changes: dict[str, Any]) -> None:
-    session_id = event.data.session_id  # type: ignore[union-attr]  # only session events come here
-    statement = update(sessions).where(sessions.c.id == session_id).values(version=event.version, **changes)
-    await connection.execute(statement)
-
-
-async def _update_volume(connection: AsyncConnection, volume_id: str, **changes: Any) -> None:
-    await connection.execute(update(volumes).where(volumes.c.id == volume_id).values(**changes))
 
 
 class SessionStorage:
