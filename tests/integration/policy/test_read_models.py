@@ -11,8 +11,8 @@ from heliostat_core.database import Database
 from heliostat_core.eventstore import EventStore, NewEvent
 from heliostat_core.ids import session_stream
 from heliostat_core.metrics import create_registry
-from heliostat_core.schema.version import SchemaOutdatedError
 from heliostat_core.schema import decisions, policies, usage
+from heliostat_core.schema.version import SchemaOutdatedError
 from heliostat_policy.config import PolicyConfig
 from heliostat_policy.factory import ProcessContext
 from heliostat_policy.main import rebuild_read_models
