@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from heliostat_core.auth import HubUnavailableError
 from heliostat_core.clients import PeerUnavailableError
 from heliostat_core.contracts.policy import IdleFacts
 from sqlalchemy import text
@@ -63,6 +64,17 @@ async def test_an_idle_server_is_stopped_once_with_its_decision(world: World, se
         statement = text("SELECT data FROM events WHERE kind = 'session.stop_requested.v1'")
         (data,) = (await connection.execute(statement)).scalars()
     assert (data["reason"], data["decision_id"] is not None) == ("idle", True)
+
+
+async def test_a_stop_that_the_hub_did_not_carry_out_is_asked_for_again(world: World, service: Service) -> None:
+    world.add_user("alice")
+    await _run(world, service, "alice", "one")
+    world.policy.verdict = lambda _: "stop"
+    world.hub.servers.fail_on("DELETE", 503, times=1)
+    with pytest.raises(HubUnavailableError):
+        await service.process.factory.idle.sweep()
+    await service.process.factory.idle.sweep()
+    assert world.hub.servers.stops == [("alice", "one")]
 
 
 async def test_a_warning_is_given_once(world: World, service: Service) -> None:

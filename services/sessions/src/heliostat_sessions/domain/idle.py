@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 from heliostat_core.contracts.policy import IdleFacts
-from heliostat_core.contracts.sessions import SessionState
 
 from .ledger import Session
 from .servers import HubServer
@@ -20,7 +19,7 @@ def build_facts(session: Session, *, running: bool | None = None) -> IdleFacts:
         groups=list(session.groups),
         server_name=session.server_name,
         repository=session.repo,
-        running=session.state is SessionState.RUNNING if running is None else running,
+        running=session.running if running is None else running,
         started_at=session.started_at,
         last_activity=session.last_activity,
         activity_source=session.activity_source,
@@ -30,7 +29,7 @@ def build_facts(session: Session, *, running: bool | None = None) -> IdleFacts:
 
 def is_still_idle(judged: Session, now: Session | None, server: HubServer | None) -> bool:
     """Whether what was judged idle is still there: the same start, running, and with no newer activity."""
-    if now is None or now.state is not SessionState.RUNNING or now.version != judged.version:
+    if now is None or not now.running or now.version != judged.version:
         return False
     if server is None or not server.ready or server.pending is not None:
         return False

@@ -7,6 +7,9 @@ from uuid import UUID
 from heliostat_core.contracts.model import Enforcement, Limits
 from heliostat_core.contracts.sessions import ActivitySource, SessionState
 
+RUNNING_STATES = frozenset({SessionState.RUNNING, SessionState.STOPPING})
+"""States of a server that may run: a stop that was asked for and never came counts as running."""
+
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -51,6 +54,11 @@ class Session:
     created_at: datetime
     groups: tuple[str, ...] = ()
     volume: Volume | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, as far as the ledger knows."""
+        return self.state in RUNNING_STATES
 
     @property
     def deleting(self) -> bool:

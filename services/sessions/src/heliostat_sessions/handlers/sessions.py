@@ -52,7 +52,7 @@ async def post_start(*, name: Name, owner: Owner, services: Services) -> Session
     "/{name}/stop",
     status_code=202,
     summary="Stop a server; its files stay",
-    responses=documented(NotFoundError, HubUnavailableError),
+    responses=documented(NotFoundError, SessionBusyError, HubUnavailableError),
 )
 async def post_stop(*, name: Name, owner: Owner, caller: User, services: Services) -> SessionView:
     return await services.sessions.stop(owner, from_segment(name), by=caller)

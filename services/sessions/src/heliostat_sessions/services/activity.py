@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from heliostat_core.contracts.events import SessionActivityObserved
-from heliostat_core.contracts.sessions import ActivityReport, ActivitySource, SessionState
+from heliostat_core.contracts.sessions import ActivityReport, ActivitySource
 from heliostat_core.eventstore import StreamConflictError
 
 from ..domain.activity import find_last_activity, is_notable
@@ -31,7 +31,7 @@ class ActivityService:
                 await self._sessions.observe(
                     connection, session.id, last_activity=last_activity, source=source, observed_at=now
                 )
-        if session is None or session.state is not SessionState.RUNNING:
+        if session is None or not session.running:
             self._reconciler.schedule(user)
             return
         if is_notable(session, last_activity, source):

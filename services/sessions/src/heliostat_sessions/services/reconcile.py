@@ -163,9 +163,9 @@ class Reconciler:
             restarted = session.started_at is None or abs(session.started_at - server.started) > _SAME
             if restarted or session.state is SessionState.STOPPED:
                 await self._record_start(session, server.started)
-            elif session.state is SessionState.RUNNING:
+            elif session.running:
                 await self._fall_back(session, server)
-        elif not server.ready and session.state in {SessionState.RUNNING, SessionState.STOPPING}:
+        elif not server.ready and session.running:
             stopped = kinds.SessionStopped(session_id=session.id, observed_at=datetime.now(UTC))
             await self._ledger.append(session, stopped)
             self._find("stopped", session.id)

@@ -149,9 +149,13 @@ class SessionService:
         ------
         NotFoundError
             The user has none of that name.
+        SessionBusyError
+            It is starting; JupyterHub interrupts a start only by deleting the server.
         """
         session = await self._read(user, name)
         server = await self._hub.read_server(user, name)
+        if server is not None and server.pending == "spawn":
+            raise SessionBusyError(name=name, doing="starting")
         if server is not None and server.active and not session.deleting:
             await self._request_stop(session, by)
             await self._hub.stop(user, name)

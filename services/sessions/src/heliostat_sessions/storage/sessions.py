@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, inse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from ..domain.ledger import Session, Volume
+from ..domain.ledger import RUNNING_STATES, Session, Volume
 from ..errors import ServerNameTakenError
 
 _OBSERVE = text("""
@@ -168,9 +168,9 @@ class SessionStorage:
     async def list_running(
         self, connection: AsyncConnection, *, fresh_since: datetime, after: UUID | None, most: int
     ) -> list[Session]:
-        """List running sessions that were observed since a time, by id, page by page."""
+        """List sessions that run, as far as the ledger knows, and were observed since a time, by id, page by page."""
         statement = _select_sessions().where(
-            sessions.c.state == SessionState.RUNNING.value,
+            sessions.c.state.in_([state.value for state in RUNNING_STATES]),
             func.greatest(observations.c.observed_at, sessions.c.observed_at) >= fresh_since,
         )
         if after is not None:
