@@ -21,7 +21,7 @@ help: ## this list
 
 ## Running
 
-.PHONY: init up down status logs migrate
+.PHONY: init up down status logs rebuild migrate
 init: ## install what running needs into .venv and node_modules (quick when nothing changed)
 	@$(PYTHON) deploy/local/bootstrap.py
 
@@ -36,6 +36,9 @@ status: init ## show each component; fails when one is not ready (ARGS=--json)
 
 logs: init ## follow the logs of all components (ARGS=builder for one)
 	@exec $(LOCAL) logs $(ARGS)
+
+rebuild: init ## make the read models of a running instance again from the event log
+	@exec $(LOCAL) rebuild
 
 migrate: init ## bring the database of HELIOSTAT_MIGRATE_DATABASE_URL to the newest schema
 	@exec $(BIN)/python -m heliostat_core.migrate

@@ -1,4 +1,4 @@
-"""`python -m heliostat_local up|down|status|logs`: what the Makefile's targets run."""
+"""`python -m heliostat_local up|down|status|logs|rebuild`: what the Makefile's targets run."""
 
 import asyncio
 import os
@@ -18,6 +18,7 @@ from .errors import LocalError, NotRunningError
 from .instance import find_supervisor
 from .layout import StateLayout
 from .logs import follow, read_all
+from .rebuild import rebuild as rebuild_read_models
 from .status import InstanceStatus, read_status, render_table
 from .up import up as start_everything
 
@@ -47,6 +48,12 @@ def status(*, as_json: Annotated[bool, typer.Option("--json", help="for programs
     _say(found.model_dump_json(indent=2) if as_json else _render(found))
     if not found.ready:
         raise typer.Exit(1)
+
+
+@cli.command()
+def rebuild() -> None:
+    """Make the services' read models again from the log."""
+    _run(rebuild_read_models(_read_config(), inherited=os.environ, say=_say))
 
 
 @cli.command()

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
 from heliostat_core.clients import PeerUnavailableError
 from heliostat_core.contracts.launches import LaunchRequest, LaunchView
 from heliostat_core.errors import NotFoundError
@@ -65,7 +66,7 @@ async def delete_launch(*, launch_id: UUID, caller: User, services: Services) ->
 
 @router.get(
     "/{launch_id}/events",
-    response_class=FeedResponse,
+    response_class=StreamingResponse,
     summary="Steps and build log of a launch as server-sent events, from a place on",
     responses=documented(NotFoundError, BadEventIdError),
 )
