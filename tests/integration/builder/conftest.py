@@ -112,7 +112,7 @@ def new_requirement(wheels: Path) -> str:
 
 
 @pytest.fixture
-def settings(  # noqa: PLR0917 fixtures are given by name
+def settings(
     postgres: Postgres, database_name: str, hub: FakeHub, policy_url: str, state: Path, wheels: Path, git: GitServer
 ) -> dict[str, Any]:
     passed = {name: os.environ[name] for name in ("SSL_CERT_FILE", "UV_INDEX_URL") if name in os.environ}
