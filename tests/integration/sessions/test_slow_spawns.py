@@ -7,7 +7,7 @@ from tests.support.sse import read_events
 from .conftest import Service, World, wait_for_launch
 
 PATIENCE = 1.0
-"""Seconds; the goal is 0.2 on an idle machine, which `make bench` measures. One shared pool would wait for the spawns."""
+"""Seconds; the goal is 0.2 on an idle machine (`make bench`). One shared pool would wait for the spawns."""
 
 
 async def test_sixty_slow_spawns_delay_neither_health_nor_a_first_event(world: World, service: Service) -> None:

@@ -157,7 +157,10 @@ class LaunchSaga:
         """
         launch = launch or await self._load(launch_id)
         if not launch.final:
+            phase = launch.phase
             launch = await self._drive(launch, user)
+            if launch.state is LaunchState.CANCELLED:
+                self._count(launch, phase="spawn" if launch.admitted else phase, outcome="cancelled")
         await self._clean_up(launch)
         self._reconciler.schedule(launch.requested.user)
 
