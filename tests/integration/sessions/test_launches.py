@@ -78,7 +78,8 @@ async def test_at_the_limit_the_refusal_lists_the_servers(world: World, service:
     refused = await _launch(service, alice)
     assert (refused["state"], refused["error"]["code"]) == ("refused", "named_servers")
     assert [server["name"] for server in refused["error"]["details"]["servers"]] == [f"server-{n}" for n in range(5)]
-    assert "DELETE http://hub.example/services/binder/api/v1/sessions/NAME" in refused["error"]["remedy"]
+    first = refused["error"]["details"]["servers"][0]
+    assert first["delete"] == "http://hub.example/services/binder/api/v1/sessions/server-0"
     assert world.hub.servers.starts == []
 
 
