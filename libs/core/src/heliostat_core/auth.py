@@ -103,7 +103,7 @@ class Authenticator:
         HubUnavailableError
             The hub does not answer.
         """
-        if not token:
+        if not token or not token.isascii():
             raise UnauthenticatedError
         digest = hashlib.sha256(token.encode()).digest()
         for caller in self._callers:
@@ -150,7 +150,8 @@ class Authenticator:
             raise ForbiddenError(scope=f"access:services!service={self._service}")
         groups = tuple(str(group) for group in model.get("groups") or ())  # type: ignore[attr-defined]
         server = _server_of(scopes)
-        if server is not None and _LAUNCH not in scopes and _ADMIN not in scopes:
+        # Access to a server that somebody shares does not make its holder that server: a server's token is its owner's.
+        if server is not None and server[0] == name and _LAUNCH not in scopes and _ADMIN not in scopes:
             return Principal(kind="server", name=name, scopes=frozenset({Scope.REPORT_ACTIVITY}), server=server)
         kind: Literal["user", "service"] = "service" if model.get("kind") == "service" else "user"
         return Principal(kind=kind, name=name, scopes=scopes, groups=groups)

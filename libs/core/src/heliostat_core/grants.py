@@ -19,7 +19,7 @@ GRANT_LIFETIME = timedelta(hours=1)
 """How long after its signing a grant may be accepted for the first time: a start follows its launch at once."""
 
 _CLOCK_SKEW = timedelta(minutes=1)
-_LONGEST = 8192  # characters; a grant with the longest repository and path allowed has about 5000
+_LONGEST = 32_768  # characters; a grant with the longest names allowed, all of four-byte characters, has about 23,000
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from .cgroups import ControlGroup
 from .errors import ServerStartError, ServerStopError, VolumeMissingError
-from .limits import Enforcement, Frozen, Usage
+from .limits import Enforcement, Frozen, Limits, Usage
 from .processes import ProcessIdentity, list_descendants, read_identity, send_signal
 from .server_run import ServerRecord, ServerRun
 from .volume import VolumeId
@@ -40,6 +40,11 @@ class ServerProcess:
     def volume_id(self) -> VolumeId:
         """The volume it runs on; also its name on this host."""
         return self._record.volume_id
+
+    @property
+    def limits(self) -> Limits:
+        """What it was started with."""
+        return self._record.limits
 
     @property
     def enforcement(self) -> tuple[Enforcement, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .files import PRIVATE_DIRECTORY, PRIVATE_FILE, read_json, remove_tree, write_json
-from .limits import Enforcement, Frozen
+from .limits import Enforcement, Frozen, Limits
 from .processes import ProcessIdentity, list_descendants, read_identity
 from .volume import VolumeId, server_logs
 
@@ -28,6 +28,7 @@ class ServerRecord(Frozen):
     created_at: datetime
     creator: ProcessIdentity
     sandboxed: bool
+    limits: Limits
     enforcement: tuple[Enforcement, ...]
 
 

@@ -117,6 +117,7 @@ class Servers:
             created_at=datetime.now(UTC),
             creator=creator,
             sandboxed=self._capabilities.sandbox_mode is not None,
+            limits=spec.limits,
             enforcement=self._judge(spec.limits, lease),
         )
         run = ServerRun(self._state, spec.volume_id)

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter
 
 from .builds import PlanView
-from .model import Enforcement, ErrorView, Limits, WireModel
+from .model import Enforcement, ErrorView, WireModel
 
 # Stream build-<build id>; appended by the builder.
 
@@ -203,7 +203,6 @@ class SessionStarted(WireModel):
     kind: Literal["session.started.v1"] = "session.started.v1"
     session_id: UUID
     started_at: datetime
-    limits: Limits | None
     enforcement: list[Enforcement]
 
 

@@ -30,11 +30,3 @@ class Enforcement(WireModel):
     enforced: bool
     method: str | None = None
     reason: str | None = None
-
-
-class Limits(WireModel):
-    """What one server may use: cores, bytes of RAM, bytes of storage."""
-
-    cpu: float
-    memory: int
-    storage: int

@@ -26,7 +26,6 @@ sessions = Table(
     Column("activity_source", Text),
     Column("observed_at", Timestamp),
     Column("warned_at", Timestamp),
-    Column("limits", JSONB),
     Column("enforcement", JSONB, nullable=False, server_default=text("'[]'")),
     Column("created_at", Timestamp, nullable=False),
     Column("deleted_at", Timestamp),

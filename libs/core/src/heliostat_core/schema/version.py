@@ -5,7 +5,7 @@ from sqlalchemy import text
 from ..database import Database
 from ..errors import HeliostatError
 
-HEAD = "20261123_0002"
+HEAD = "20261123_0001"
 """The newest migration; a test compares it with the history."""
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from heliostat_core.contracts.model import Enforcement, Limits
+from heliostat_core.contracts.model import Enforcement
 from heliostat_core.contracts.sessions import ActivitySource, SessionState
 
 RUNNING_STATES = frozenset({SessionState.RUNNING, SessionState.STOPPING})
@@ -49,7 +49,6 @@ class Session:
     recorded_activity: datetime | None
     recorded_source: str | None
     warned_at: datetime | None
-    limits: Limits | None
     enforcement: tuple[Enforcement, ...]
     created_at: datetime
     groups: tuple[str, ...] = ()

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-from heliostat_core.contracts.model import Enforcement
 from heliostat_core.contracts.policy import IdleDecision
 from heliostat_core.contracts.sessions import IdleView, SessionLinks, SessionState, SessionView, StorageView
-from heliostat_core.units import format_size
 
 from .ledger import Session
 from .servers import HubServer
@@ -51,7 +49,7 @@ class SessionViews:
             last_activity=session.last_activity,
             activity_source=session.activity_source,
             idle=IdleView(stop_at=idle.stop_at, rule=idle.rule, reason=idle.reason) if idle else None,
-            limits=_build_limits(session),
+            limits=list(session.enforcement),
             storage=_build_storage(session),
             url=links.server,
             links=links,
@@ -75,16 +73,6 @@ def _find_state(session: Session, servers: Mapping[str, HubServer] | None) -> Se
         return SessionState.UNKNOWN
     server = servers.get(session.server_name)
     return server.state if server is not None else SessionState.STOPPED
-
-
-def _build_limits(session: Session) -> list[Enforcement]:
-    """Say of each resource what its limit is, where known, and whether this host enforces it."""
-    known: dict[str, str] = {}
-    if session.limits is not None:
-        known = {"cpu": f"{session.limits.cpu:g}", "memory": format_size(session.limits.memory)}
-    if session.volume is not None:
-        known["storage"] = format_size(session.volume.limit)
-    return [item.model_copy(update={"limit": known.get(item.resource)}) for item in session.enforcement]
 
 
 def _build_storage(session: Session) -> StorageView:

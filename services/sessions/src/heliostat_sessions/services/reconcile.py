@@ -173,9 +173,7 @@ class Reconciler:
     async def _record_start(self, session: Session, started: datetime) -> None:
         volume_id = await self._volumes.ensure_recorded(session)
         enforcement = await self._host.read_enforcement(volume_id) if volume_id else []
-        event = kinds.SessionStarted(
-            session_id=session.id, started_at=started, limits=session.limits, enforcement=enforcement
-        )
+        event = kinds.SessionStarted(session_id=session.id, started_at=started, enforcement=enforcement)
         await self._ledger.append(session, event)
         self._find("started", session.id)
 

@@ -6,6 +6,7 @@ from typing import Self
 
 from heliostat_core.contracts.model import Enforcement
 from heliostat_core.errors import UnavailableError
+from heliostat_core.units import format_size
 from heliostat_runtime.errors import RuntimeHostError, VolumeMissingError
 from heliostat_runtime.host import probe_host
 from heliostat_runtime.servers import Servers
@@ -72,11 +73,24 @@ class Host:
         """Say what is enforced for the server that runs on a volume; empty where nothing is recorded."""
         try:
             server = await self.servers.adopt(volume_id)
+            volume = await self.volumes.read(volume_id)
         except (RuntimeHostError, OSError):
             return []
         if server is None:
             return []
+        limits = {
+            "cpu": f"{server.limits.cpu:g}" if server.limits.cpu else None,
+            "memory": format_size(server.limits.memory) if server.limits.memory else None,
+            "pids": str(server.limits.pids) if server.limits.pids else None,
+            "storage": format_size(volume.size),
+        }
         return [
-            Enforcement(resource=item.resource, enforced=item.enforced, method=item.method, reason=item.reason)
+            Enforcement(
+                resource=item.resource,
+                limit=limits.get(item.resource),
+                enforced=item.enforced,
+                method=item.method,
+                reason=item.reason,
+            )
             for item in server.enforcement
         ]

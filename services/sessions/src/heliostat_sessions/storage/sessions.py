@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from heliostat_core.contracts import events as kinds
-from heliostat_core.contracts.model import Enforcement, Limits
+from heliostat_core.contracts.model import Enforcement
 from heliostat_core.contracts.sessions import SessionState
 from heliostat_core.eventstore import Recorded
 from heliostat_core.schema import observations, sessions, volumes
@@ -115,7 +115,6 @@ def _list_changes(event: Recorded) -> dict[str, Any] | None:  # noqa: C901, PLR0
                 "activity_source": "start",
                 "observed_at": event.time,
                 "warned_at": None,
-                "limits": data.limits.model_dump() if data.limits else None,
                 "enforcement": [item.model_dump() for item in data.enforcement],
             }
         case kinds.SessionActivityObserved():
@@ -284,7 +283,6 @@ def _to_session(row: Row[Any]) -> Session:
         recorded_activity=row.last_activity,
         recorded_source=row.activity_source,
         warned_at=row.warned_at,
-        limits=Limits(**row.limits) if row.limits else None,
         enforcement=tuple(Enforcement(**item) for item in row.enforcement),
         created_at=row.created_at,
         groups=tuple(row.groups or ()),
