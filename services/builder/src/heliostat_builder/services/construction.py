@@ -30,6 +30,9 @@ CONTENT = "content"
 _TESTS = r"/tests?/"
 """Modules that are not compiled: a third of what packages bring, and nobody imports it."""
 
+_PLACE = "Using Python "
+"""uv's line that says where on the host the environment is being made, which helps nobody."""
+
 _REMEMBERED = 60
 """Last lines of a step that may explain its failure."""
 
@@ -146,7 +149,7 @@ class ConstructionService:
             f"{environment}/bin/python",
         ]
         argv += ["--output-file", str(target / "lock.txt"), str(source / "requirements.in")]
-        argv += ["--constraint", str(source / "constraints.txt")]
+        argv += ["--constraint", str(source / "constraints.txt")] if inputs.constraints else []
         argv += ["--prerelease", "allow"] if inputs.prerelease else []
         return [*argv, *(["--generate-hashes"] if inputs.hashed else [])]
 
@@ -230,7 +233,7 @@ class ConstructionService:
 
         async def take(line: str) -> None:
             last.append(line)
-            if not quiet:
+            if not (quiet or line.startswith(_PLACE)):
                 await attempt.log.add(phase, line)
 
         status = await self._sandboxes.run(spec, argv, group=attempt.group, sink=take)
