@@ -50,6 +50,17 @@ async def test_a_server_token_proves_one_server_and_allows_nothing_else(
         principal.require(Scope.LAUNCH)
 
 
+async def test_who_was_given_access_to_anothers_server_cannot_report_for_it(
+    hub: FakeHub, authenticator: Authenticator
+) -> None:
+    scopes = ["access:servers!server=ada/work", "access:services!service=binder"]
+    hub.tokens["shared"] = {"kind": "user", "name": "bob", "groups": [], "scopes": scopes}
+    principal = await authenticator.authenticate("shared")
+    assert (principal.kind, principal.server) == ("user", None)
+    with pytest.raises(ForbiddenError):
+        principal.require(Scope.REPORT_ACTIVITY)
+
+
 async def test_a_service_is_known_by_its_configured_token_while_the_hub_is_down(
     hub: FakeHub, authenticator: Authenticator
 ) -> None:
@@ -60,7 +71,7 @@ async def test_a_service_is_known_by_its_configured_token_while_the_hub_is_down(
         await authenticator.authenticate("somebody")
 
 
-@pytest.mark.parametrize("token", [None, "", "unknown"])
+@pytest.mark.parametrize("token", [None, "", "unknown", "ünknown"])
 async def test_nobody_is_refused(authenticator: Authenticator, token: str | None) -> None:
     with pytest.raises(UnauthenticatedError):
         await authenticator.authenticate(token)

@@ -1,6 +1,7 @@
 """What every service's HTTP face does."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import httpx
@@ -10,7 +11,7 @@ from heliostat_core.errors import ClientError
 from heliostat_core.sse import BadEventIdError, read_event_id
 from heliostat_core.supervisor import Job, Supervisor
 from heliostat_core.wakeups import Wakeups
-from heliostat_core.web import create_health_router, create_service_app
+from heliostat_core.web import MAX_BODY, create_health_router, create_service_app
 from prometheus_client import CollectorRegistry
 
 
@@ -39,6 +40,10 @@ def _client(*, missing: list[str]) -> httpx.AsyncClient:
     async def break_() -> None:
         raise ValueError("a secret")
 
+    @app.post("/services/test/count")
+    async def count(numbers: list[int]) -> int:
+        return len(numbers)
+
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://test")
 
@@ -50,6 +55,24 @@ async def test_a_refusal_has_code_field_remedy_and_request_id() -> None:
     assert (answer.status_code, body["code"], body["field"], body["remedy"]) == (409, "too_many", "name", "Delete one.")
     assert body["details"] == {"limit": 5}
     assert body["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_a_body_is_read_only_up_to_its_limit() -> None:
+    sent = 0
+
+    async def send_without_end() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b"["
+        while True:
+            sent += 2**20
+            yield b"0," * 2**19
+
+    async with _client(missing=[]) as client:
+        answer = await client.post("/services/test/count", content=send_without_end())
+        small = await client.post("/services/test/count", json=[1, 2])
+    assert (answer.status_code, answer.json()["code"]) == (413, "request_too_large")
+    assert sent <= MAX_BODY + 2**20
+    assert small.json() == 2
 
 
 async def test_a_bug_shows_nothing_of_the_inside() -> None:

@@ -79,6 +79,7 @@ def test_an_id_cannot_be_a_path(environment_id: str) -> None:
 
 
 def test_the_longest_grant_passes() -> None:
-    longest = {"user": "u" * 255, "server_name": "s" * 255, "repo": "r" * 2000, "path": "p" * 1000}
+    wide = "\N{GRINNING FACE}"  # four bytes
+    longest = {"user": wide * 255, "server_name": wide * 255, "repo": wide * 2000, "path": wide * 1000}
     text = sign_grant(GRANT.model_copy(update=longest), key=KEY)
     assert read_grant(text, key=KEY).repo == longest["repo"]

@@ -19,3 +19,4 @@ def test_a_csrf_token_belongs_to_one_browser() -> None:
     assert cookies.is_csrf_token(one, cookies.build_csrf_token(one))
     assert not cookies.is_csrf_token(other, cookies.build_csrf_token(one))
     assert not cookies.is_csrf_token(one, None)
+    assert not cookies.is_csrf_token(one, "tökén")

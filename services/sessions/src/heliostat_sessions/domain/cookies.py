@@ -69,7 +69,7 @@ class Cookies:
 
     def is_csrf_token(self, session: BrowserSession, token: str | None) -> bool:
         """Whether a request carries the token of its browser."""
-        return hmac.compare_digest(self.build_csrf_token(session), token or "")
+        return hmac.compare_digest(self.build_csrf_token(session).encode(), (token or "").encode())
 
     def _read(self, text: str | None, lifetime: timedelta) -> bytes | None:
         try:
