@@ -38,7 +38,7 @@ async def test_a_stream_reads_back_in_order(database: Database) -> None:
     async with database.transaction() as connection:
         events = await store.read_stream(connection, StreamId("s"), after=1)
         assert await store.read_version(connection, StreamId("s")) == 3
-    assert [(event.version, event.data.server_name) for event in events] == [(2, "b"), (3, "c")]  # type: ignore[union-attr]
+    assert [(event.version, event.data.server_name) for event in events] == [(2, "b"), (3, "c")]
 
 
 async def test_what_is_appended_is_what_is_read(database: Database) -> None:

@@ -51,7 +51,7 @@ async def test_appends_that_come_together_share_a_transaction(appends: GroupedAp
     )
     assert len({event.cursor.xid for recorded in results for event in recorded}) == 1
     assert [[event.stream for event in recorded] for recorded in results] == [[f"s{9 - n}"] * 2 for n in range(10)]
-    assert [recorded[0].data.server_name for recorded in results] == [str(n) for n in range(10)]  # type: ignore[union-attr]
+    assert [recorded[0].data.server_name for recorded in results] == [str(n) for n in range(10)]
     assert await read_streams(store) == {f"s{n}": [1, 2] for n in range(10)}
 
 

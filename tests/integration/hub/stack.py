@@ -160,7 +160,13 @@ class Stack:
 
     def start_hub(self) -> None:
         log = (self.state / "hub.log").open("ab")
-        command = [sys.executable, "-m", "jupyterhub", "--config", CHECKOUT / "deploy/jupyterhub/jupyterhub_config.py"]
+        command = [
+            sys.executable,
+            "-m",
+            "jupyterhub",
+            "--config",
+            str(CHECKOUT / "deploy/jupyterhub/jupyterhub_config.py"),
+        ]
         self._hub = subprocess.Popen(command, env=self._environment(), cwd=self.state / "hub", stdout=log, stderr=log)
         log.close()
         wait_for(self._is_ready)

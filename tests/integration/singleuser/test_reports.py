@@ -136,7 +136,9 @@ def test_output_of_a_terminal_without_a_browser_is_activity(url: str, sessions: 
         channel.send(json.dumps(["stdin", "while sleep 0.2; do echo tick; done\n"]))
         time.sleep(0.5)
     first = sessions.next_report(lambda report: report.last_terminal)
-    assert sessions.next_report(lambda report: report.last_terminal and report.last_terminal > first.last_terminal)
+    assert first.last_terminal is not None
+    printed = first.last_terminal
+    assert sessions.next_report(lambda report: report.last_terminal and report.last_terminal > printed)
     httpx.delete(f"{url}api/terminals/{terminal}", headers=AUTH)
 
 

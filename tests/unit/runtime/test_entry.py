@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from heliostat_runtime.entry import unpack, write_layer
@@ -68,7 +69,7 @@ def test_half_a_file_is_never_left(home):
 def test_the_layer_is_a_valid_environment_and_stays_when_it_is_right(home, tmp_path):
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages" / "pinned.py").touch()
-    layer = {
+    layer: dict[str, Any] = {
         "path": str(home / "layer"),
         "interpreter": os.path.realpath(sys.executable),
         "version": f"{sys.version_info.major}.{sys.version_info.minor}",

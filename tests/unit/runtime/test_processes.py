@@ -24,6 +24,7 @@ def test_a_zombie_has_ended_and_is_not_signalled():
     with subprocess.Popen(["/bin/true"]) as child:
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         identity = read_identity(child.pid)
+        assert identity is not None
         assert not identity.is_alive()
         assert not send_signal(identity, signal.SIGKILL)
     assert not send_signal(identity, signal.SIGKILL)
