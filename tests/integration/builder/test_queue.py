@@ -97,13 +97,13 @@ async def test_only_whoever_asked_may_see_or_cancel_a_build(builder, endless, ad
 async def test_a_service_may_name_the_user_and_nobody_else_may(builder, git, ada, policy, new_requirement):
     repository = git.create("ada/lens")
     repository.commit({"requirements.txt": new_requirement})
-    behalf = {"X-Heliostat-On-Behalf-Of": "grace", "X-Heliostat-Group": "optics"}
+    behalf = {"X-Heliostat-On-Behalf-Of": "gr%C3%A4ce", "X-Heliostat-Group": "optics"}
     refused = await builder.post("api/v1/builds", json={"repo": repository.url}, headers={**ada, **behalf})
     assert refused.status_code == 403
     found = await request(builder, {**SESSIONS, **behalf}, repository.url)
-    assert found["requested_by"] == "grace"
+    assert found["requested_by"] == "gräce"
     assert [(asked.user, asked.groups, asked.repository) for asked in policy.asked] == [
-        ("grace", ["optics"], found["plan"]["repo"])
+        ("gräce", ["optics"], found["plan"]["repo"])
     ]
 
 

@@ -68,6 +68,18 @@ async def test_a_package_without_a_wheel_is_built_in_the_closed_sandbox(
     assert seen == "{'cache of others': False, 'users': False} False True"
 
 
+async def test_a_requirement_from_git_is_built_in_the_closed_sandbox(builder, git, ada, state):
+    library = git.create("ada/library")
+    system = "[build-system]\nrequires=[]\nbuild-backend='backend'\nbackend-path=['.']\n"
+    files = {"pyproject.toml": f"{system}[project]\nname='gitlens'\nversion='1.0'\n"}
+    library.commit({**files, "backend.py": BACKEND.replace("NAME", "gitlens")})
+    repository = git.create("ada/user")
+    repository.commit({"requirements.txt": f"gitlens @ git+{library.url}"})
+    built = await build(builder, ada, repository.url)
+    assert built["state"] == "succeeded", built["failure"]
+    assert run_python(state, built["plan"]["environment_id"], "import gitlens; print(gitlens.UID != 0)") == "True"
+
+
 async def test_a_project_is_installed_itself(builder, git, ada, state):
     repository = git.create("ada/project")
     system = "[build-system]\nrequires=[]\nbuild-backend='backend'\nbackend-path=['.']\n"

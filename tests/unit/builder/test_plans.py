@@ -133,6 +133,21 @@ def test_warnings_say_what_is_left_out():
     assert [warning.split()[0] for warning in found.warnings] == ["No", "Submodules", "Files"]
 
 
+@pytest.mark.parametrize(
+    ("line", "source"),
+    [
+        ("six", False),
+        ("x @ https://example.org/x-1-py3-none-any.whl#sha256=aa", False),
+        ("x @ https://example.org/x-1.tar.gz", True),
+        ("git+https://example.org/x", True),
+        ("-e git+https://example.org/x", True),
+        ("--index-url https://example.org/simple", False),
+    ],
+)
+def test_addresses_of_sources_are_told_from_wheels(line, source):
+    assert plan({"requirements.txt": line}).inputs.names_sources is source
+
+
 def test_identities_do_not_change_by_accident():
     """The same inputs have had this id from the first release on; a change rebuilds everybody's environments."""
     assert build_environment_id(plan({"requirements.txt": "six==1.17"}).inputs) == EXPECTED

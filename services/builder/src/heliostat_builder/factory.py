@@ -179,6 +179,7 @@ class Factory:
             workplaces=self._places.workplaces,
             metrics=self._metrics,
             compiles=config.build_compiles,
+            isolated=self._host.isolated,
         )
         return Worker(
             database=resources.database,

@@ -1,5 +1,6 @@
 """Client of the builder."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from ..contracts.builds import BuildRequest, BuildView, PlanView
@@ -16,10 +17,17 @@ class BuilderClient(PeerClient):
         )
         return PlanView.model_validate(answer)
 
-    async def ensure_build(self, request: BuildRequest, *, user: str, correlation_id: UUID | None = None) -> BuildView:
+    async def ensure_build(
+        self, request: BuildRequest, *, user: str, groups: Sequence[str] = (), correlation_id: UUID | None = None
+    ) -> BuildView:
         """Start the build of this commit, or join the one that runs, or get the one that is done."""
         answer = await self.request(
-            "POST", "api/v1/builds", json=request.model_dump(), on_behalf_of=user, correlation_id=correlation_id
+            "POST",
+            "api/v1/builds",
+            json=request.model_dump(),
+            on_behalf_of=user,
+            groups=groups,
+            correlation_id=correlation_id,
         )
         return BuildView.model_validate(answer)
 

@@ -1,6 +1,8 @@
 """Calling another service: one pool, one identity, foreign errors turned into ours at this edge."""
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -56,9 +58,10 @@ class PeerClient:
         json: Any = None,
         params: dict[str, str] | None = None,
         on_behalf_of: str | None = None,
+        groups: Sequence[str] = (),
         correlation_id: UUID | None = None,
     ) -> Any:
-        """Send one request and return the decoded JSON answer.
+        """Send one request and return the decoded JSON answer; ``groups`` are those of whom it is made for.
 
         Raises
         ------
@@ -67,11 +70,12 @@ class PeerClient:
         PeerRefusedError
             An error in our shape.
         """
-        headers = {}
+        # Names may hold any letter, headers may not.
+        headers = [("X-Heliostat-Group", quote(group, safe="")) for group in groups]
         if on_behalf_of is not None:
-            headers["X-Heliostat-On-Behalf-Of"] = on_behalf_of
+            headers.append(("X-Heliostat-On-Behalf-Of", quote(on_behalf_of, safe="")))
         if correlation_id is not None:
-            headers["X-Heliostat-Correlation-Id"] = str(correlation_id)
+            headers.append(("X-Heliostat-Correlation-Id", str(correlation_id)))
         try:
             response = await self._client.request(method, path, json=json, params=params, headers=headers)
         except httpx.HTTPError as error:

@@ -6,7 +6,7 @@ everything, then Julia, Nix, R, conda, Pipfile, pip.
 
 import tomllib
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import UnsupportedConfigurationError
 from .requirements import decode_text
@@ -14,6 +14,7 @@ from .requirements import decode_text
 DIRECTORIES = ("binder", ".binder")
 PYTHON_FILES = ("requirements.txt", "runtime.txt", "postBuild", "start", "apt.txt")
 PROJECT_FILES = ("setup.py", "pyproject.toml")
+MAX_TOML_LINE = 4000
 NOTICED = (".gitmodules", ".gitattributes")
 _DOCKER = "docker"
 
@@ -161,8 +162,8 @@ def _read_project(files: Mapping[str, bytes]) -> tuple[str, tuple[str, ...], str
     if "pyproject.toml" not in files:
         return "", (), ""
     try:
-        document = tomllib.loads(decode_text(files["pyproject.toml"]))
-    except tomllib.TOMLDecodeError as error:
+        document = _load_toml(decode_text(files["pyproject.toml"]))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UnsupportedConfigurationError(
             file="pyproject.toml", reason=f"it is not valid TOML: {error}", remedy="Correct the file."
         ) from error
@@ -179,6 +180,13 @@ def _read_project(files: Mapping[str, bytes]) -> tuple[str, tuple[str, ...], str
             file="pyproject.toml", reason="project.dependencies is not a list of texts", remedy="Correct the file."
         )
     return "", tuple(dependencies), "pyproject.toml"
+
+
+def _load_toml(text: str) -> dict[str, Any]:
+    # The parser takes time in the square of a key's parts, and a key ends with its line.
+    if any(len(line) > MAX_TOML_LINE for line in text.splitlines()):
+        raise tomllib.TOMLDecodeError(f"a line is longer than {MAX_TOML_LINE} characters")
+    return tomllib.loads(text)
 
 
 def _has_content(data: bytes) -> bool:

@@ -59,6 +59,13 @@ class Inputs:
         """Whether installing runs code of the repository, beside postBuild."""
         return self.project or self.local
 
+    @property
+    def names_sources(self) -> bool:
+        """Whether a requirement is an address of something that has to be built, such as ``git+https://…``."""
+        words = (word for line in self.requirements if not line.startswith("--") for word in line.split())
+        addresses = (word.partition("#")[0] for word in words if "://" in word)
+        return any(not address.endswith(".whl") for address in addresses)
+
 
 def build_environment_id(inputs: Inputs) -> str:
     """Hash the inputs of an environment."""

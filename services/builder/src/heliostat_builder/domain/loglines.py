@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 MAX_LENGTH = 4000
 """Characters of one line; longer ones are cut. A terminal shows some 200."""
 
-_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@]+@")
+_CREDENTIALS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,30}://)[^/\s@]+@")  # bounded: a line may be all letters
 _SECRET_NAME = re.compile(r"TOKEN|PASSWORD|SECRET|CREDENTIAL|_KEY$|USERNAME|AUTH", re.IGNORECASE)
 _SHORTEST_SECRET = 4
 

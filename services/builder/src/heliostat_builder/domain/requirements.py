@@ -18,10 +18,14 @@ from packaging.utils import canonicalize_name
 from ..errors import UnsupportedConfigurationError
 
 MAX_FILES = 50
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+MAX_LINE = 32_768
+"""Characters of one line; a requirement with a hundred hashes has some 8000. What parses it takes time in its square."""
+
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
 _OPTION = re.compile(r"(--[a-z-]+|-[a-z])[=\s]?\s*(.*)")
 _HASH = re.compile(r"\s--hash[= ]\s*(\S+)")
+_ADDRESS = re.compile(r"(?:[a-z0-9]+\+)?(?:https?:|[a-z][a-z0-9]*:[/\\])\S*", re.IGNORECASE)
 _LOCAL = re.compile(r"(?:\.{0,2}/|\.{1,2}$|\.{1,2}\[|file:|~)")
 _ARCHIVE = re.compile(r"[^\s@]+(?:\.whl|\.tar\.gz|\.zip)(?:\s|$)")
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -66,8 +70,7 @@ class Requirements:
     @property
     def urls(self) -> list[str]:
         """The addresses something would be downloaded from, beside the index."""
-        words = (word for line in [*self.lines, *self.constraints] for word in re.split(r"[\s=@]+", line))
-        return [word for word in words if re.match(r"(?:[a-z0-9]+\+)?[a-z]+://", word)]
+        return [found for line in [*self.lines, *self.constraints] for found in _ADDRESS.findall(line)]
 
 
 def decode_text(data: bytes) -> str:
@@ -135,6 +138,8 @@ def parse_lines(data: bytes, path: str) -> Iterator[Line]:
         A line that would leave the repository, read a variable, or is an option that is not known.
     """
     for text in _join(decode_text(data)):
+        if len(text) > MAX_LINE:
+            raise UnsupportedConfigurationError(file=path, reason=f"a line is longer than {MAX_LINE} characters")
         if _VARIABLE.search(text):
             raise UnsupportedConfigurationError(
                 file=path,
@@ -189,7 +194,7 @@ def _parse_requirement(text: str, path: str) -> Line:
         return Line("local", _local(bare, path))
     try:
         requirement = Requirement(bare)
-    except InvalidRequirement:
+    except (InvalidRequirement, RecursionError):
         return Line("requirement", text)  # the solver says what is wrong with it
     if requirement.url is not None and urlsplit(requirement.url).scheme in {"file", ""}:
         return Line("local", f"{requirement.name} @ {_local(requirement.url, path)}")

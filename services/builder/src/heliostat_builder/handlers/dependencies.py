@@ -1,6 +1,7 @@
 """Who asks, for whom, and what they may: in the signature of every handler."""
 
 from typing import Annotated, Any, cast
+from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
@@ -39,14 +40,16 @@ async def get_admin(caller: Annotated[Principal, Depends(get_caller)]) -> Princi
 
 async def get_requester(
     caller: Annotated[Principal, Depends(get_caller)],
-    user: Annotated[str | None, Header(alias="X-Heliostat-On-Behalf-Of", max_length=255)] = None,
+    user: Annotated[str | None, Header(alias="X-Heliostat-On-Behalf-Of", max_length=2000)] = None,
     groups: Annotated[list[str] | None, Header(alias="X-Heliostat-Group")] = None,
 ) -> Requester:
-    """Let users pass who may launch, and services that may build; those may name the user they ask for."""
+    """Let users pass who may launch, and services that may build; those may name, encoded, the user they ask for."""
+    named = None if user is None else unquote(user)
     if Scope.BUILD in caller.scopes and caller.kind == "service":
-        return Requester(user=user or f"service:{caller.name}", groups=tuple(groups or ()), sees_all=True)
+        its_groups = tuple(unquote(group) for group in groups or ())
+        return Requester(user=named or f"service:{caller.name}", groups=its_groups, sees_all=True)
     caller.require(Scope.LAUNCH)
-    if user is not None and user != caller.name:
+    if named is not None and named != caller.name:
         raise ForbiddenError(scope=Scope.BUILD.value)
     return Requester(user=caller.name, groups=caller.groups, sees_all=caller.admin, admin=caller.admin)
 

@@ -59,12 +59,14 @@ class ConstructionService:
         workplaces: WorkplaceStorage,
         metrics: BuilderMetrics,
         compiles: bool,
+        isolated: bool,
     ) -> None:
         self._sandboxes = sandboxes
         self._mirrors = mirrors
         self._workplaces = workplaces
         self._metrics = metrics
         self._compiles = compiles
+        self._isolated = isolated
 
     async def make(self, attempt: Attempt) -> str:
         """Make the environment and return its lock: every package with its version.
@@ -79,8 +81,10 @@ class ConstructionService:
         await self._begin(attempt)
         skeleton = await self._workplaces.read_skeleton(attempt.place.staging)
         async with self._timed("solve"):
-            closed = attempt.files.inputs.builds_repository_code or not await self._solve_wheels(attempt)
+            inputs = attempt.files.inputs
+            closed = inputs.builds_repository_code or inputs.names_sources or not await self._solve_wheels(attempt)
             if closed:
+                self._check_isolation()
                 await self._solve_all(attempt)
         lock = await self._workplaces.read_output(attempt.place.root, "lock.txt")
         async with self._timed("install"):
@@ -131,6 +135,14 @@ class ConstructionService:
             raise explain_failure("solve", lines, status=status)
         await attempt.log.say("solve", "Something has no wheel for this Python; it is built in a sandbox of its own.")
         return False
+
+    def _check_isolation(self) -> None:
+        if not self._isolated:
+            raise BuildFailedError(
+                code="solve_failed",
+                message="A requirement has to be built, which runs its code, and this host cannot isolate that",
+                remedy="Require packages that have wheels, or use a host with bubblewrap.",
+            )
 
     async def _solve_all(self, attempt: Attempt) -> None:
         spec = await self._build_source_spec(attempt)

@@ -15,11 +15,14 @@ from heliostat_core.sse import build_frame
 from heliostat_core.wakeups import Wakeups
 from heliostat_core.work import Lease, LeaseLostError, WorkQueue
 
-from ..domain.loglines import Redactor, cut
+from ..domain.loglines import MAX_LENGTH, Redactor, cut
 from ..storage.builds import BuildStorage
 
 MAX_LINES = 50_000
 """Lines of output kept of one build; a build that prints more has gone wrong, or nobody reads it."""
+
+MAX_SIZE = 8 * 2**20
+"""Characters of output kept of one build; all of them are in memory while somebody watches."""
 
 _BATCH_TIME = timedelta(milliseconds=100)
 _BATCH = 500
@@ -54,6 +57,8 @@ class BuildLog:
         self._pending: list[dict[str, Any]] = []
         self._writing = asyncio.Lock()
         self._lost = False
+        self._full = False
+        self._size = 0
         self.count = count
 
     async def say(self, phase: str, text: str) -> None:
@@ -66,10 +71,13 @@ class BuildLog:
 
     async def add(self, phase: str, text: str) -> None:
         """Add a line of output; from the limit on they are left out, and one line says so."""
-        if self.count < MAX_LINES:
-            await self.say(phase, text)
-        elif self.count == MAX_LINES:
-            await self.say(phase, f"[more than {MAX_LINES} lines; the rest of the output is left out]")
+        if self._full:
+            return
+        self._full = self.count >= MAX_LINES or self._size >= MAX_SIZE
+        if self._full:
+            text = f"[more than {MAX_LINES} lines or {MAX_SIZE} characters; the rest of the output is left out]"
+        self._size += min(len(text), MAX_LENGTH)
+        await self.say(phase, text)
 
     async def flush(self) -> None:
         """Store what is waiting.

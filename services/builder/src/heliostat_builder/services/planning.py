@@ -1,5 +1,6 @@
 """What building a commit would do, found out without building anything."""
 
+import asyncio
 from dataclasses import dataclass
 
 from heliostat_core.contracts.builds import BuildRequest, PlanDecision, PlanView
@@ -130,11 +131,17 @@ class PlanningService:
         files = await self._mirrors.read_files(repository, commit, present)
         try:
             directories = [path for path, kind in types.items() if kind == "tree"]
-            configuration = detect(directories, files)
+            # In a thread: a file made to be slow to read must not hold up everybody else.
+            configuration = await asyncio.to_thread(detect, directories, files)
             if configuration.requirements:
                 await self._read_includes(repository, commit, files, configuration.requirements)
-            return build_files_plan(
-                repository=repository, commit=commit, configuration=configuration, files=files, host=self._host
+            return await asyncio.to_thread(
+                build_files_plan,
+                repository=repository,
+                commit=commit,
+                configuration=configuration,
+                files=files,
+                host=self._host,
             )
         except UnsupportedConfigurationError as error:
             return ErrorView(
@@ -146,7 +153,7 @@ class PlanningService:
         waiting, seen = [first], {first}
         while waiting:
             path = waiting.pop()
-            found = [name for name in list_includes(files[path], path) if name not in seen]
+            found = [name for name in await asyncio.to_thread(list_includes, files[path], path) if name not in seen]
             seen.update(found)
             if len(seen) > MAX_FILES:
                 raise UnsupportedConfigurationError(file=first, reason=f"it includes more than {MAX_FILES} files")

@@ -50,7 +50,12 @@ class AddressGuard:
             DNS does not answer.
         """
         parts = urlsplit(url.partition("+")[2] if "+" in url.partition(":")[0] else url)
-        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)
+        try:
+            host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 443)
+        except ValueError as error:
+            raise RepositoryNotFoundError(url=url) from error
+        if not host or "\\" in url:  # programs differ in where the host then ends
+            raise RepositoryNotFoundError(url=url)
         addresses = await self._resolve(host, port, url)
         if not all(self.allows(address) for address in addresses):
             raise AddressRefusedError(host=host)

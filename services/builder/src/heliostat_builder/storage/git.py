@@ -77,7 +77,7 @@ class GitClient:
         self._guard = guard
         self._passed_on = {name: environment[name] for name in _PASSED_ON if name in environment}
         self._deadline = deadline
-        self._size_limit = size_limit
+        self.size_limit = size_limit
 
     async def list_remote(self, url: str, patterns: Sequence[str] = ()) -> str:
         """Ask a repository for its refs; patterns only lessen what is sent, names still have to be compared.
@@ -118,11 +118,11 @@ class GitClient:
             *refspecs,
         ]
         try:
-            await self._run_remote(url, arguments, file_limit=self._size_limit)
+            await self._run_remote(url, arguments, file_limit=self.size_limit)
         except GitError as error:
             if any(sign in error.errors for sign in ("not our ref", "unadvertised object", "couldn't find remote ref")):
                 raise
-            raise _judge(url, error, limit=self._size_limit) from error
+            raise _judge(url, error, limit=self.size_limit) from error
 
     async def run(self, *arguments: str, text: bytes = b"", local_fetch: bool = False) -> bytes:
         """Run git on repositories of this host and return what it printed.

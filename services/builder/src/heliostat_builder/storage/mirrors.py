@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from heliostat_core.units import format_size
 from heliostat_runtime.files import try_lock
 
-from ..errors import RefNotFoundError, UpstreamTimeoutError
+from ..errors import RefNotFoundError, RepositoryTooLargeError, UpstreamTimeoutError
+from .commands import OutputTooLargeError
 from .git import GitClient, GitError
 
 _LOCK_POLL = timedelta(milliseconds=50)
@@ -87,8 +89,15 @@ class MirrorStorage:
         return files
 
     async def checkout(self, url: str, commit: str, directory: Path) -> None:
-        """Write the files of a commit, with a repository of that one commit whose origin is where it came from."""
+        """Write the files of a commit, with a repository of that one commit whose origin is where it came from.
+
+        Raises
+        ------
+        RepositoryTooLargeError
+            Its files are larger than a fetch may be.
+        """
         mirror = self._path(url)
+        await self._check_size(mirror, url, commit)
         await self._git.run("init", "-q", "--template=", "--", str(directory))
         at = ("-C", str(directory))
         await self._git.run(
@@ -142,6 +151,17 @@ class MirrorStorage:
         except GitError as error:
             await self._forget(mirror, commit)
             raise RefNotFoundError(url=url, ref=commit) from error
+
+    async def _check_size(self, mirror: Path, url: str, commit: str) -> None:
+        """Refuse files that together are larger than a fetch may be: a small pack can hold a terabyte of zeros."""
+        too_large = RepositoryTooLargeError(url=url, limit=format_size(self._git.size_limit))
+        try:
+            listed = await self._git.run("-C", str(mirror), "ls-tree", "-r", "-l", "-z", "--full-tree", commit)
+        except OutputTooLargeError as error:
+            raise too_large from error
+        sizes = (entry.partition(b"\t")[0].split()[3] for entry in listed.split(b"\0") if entry)
+        if sum(int(size) for size in sizes if size.isdigit()) > self._git.size_limit:
+            raise too_large
 
     async def _forget(self, mirror: Path, commit: str) -> None:
         await self._git.run("-C", str(mirror), "update-ref", "-d", _ref(commit))

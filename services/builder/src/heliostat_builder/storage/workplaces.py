@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from heliostat_runtime.files import remove_tree, write_atomically
 from ..errors import BuildFailedError
 
 _PARTS = ("input", "output", "cache", "home")
+_INTERPRETER = re.compile(r"python[0-9.]*")
+_MAX_SETTINGS = 64 * 1024
 _MAX_OUTPUT = 4 * 2**20
 """Bytes of a lock; one line per package and hash."""
 
@@ -112,12 +115,24 @@ def _read_skeleton(staging: Path) -> dict[str, str]:
         *staging.glob("lib/python*"),
         *staging.glob("lib/*/site-packages"),
     ):
-        found[str(path.relative_to(staging))] = f"directory {stat.S_ISDIR(path.lstat().st_mode)}"
-    for path in (staging / "pyvenv.cfg", *sorted(staging.glob("bin/python*"))):
-        is_link = path.is_symlink()
-        value = str(path.readlink()) if is_link else path.read_text(errors="replace")
-        found[str(path.relative_to(staging))] = f"{is_link} {value}"
+        is_directory = os.path.lexists(path) and stat.S_ISDIR(path.lstat().st_mode)
+        found[str(path.relative_to(staging))] = f"directory {is_directory}"
+    programs = [path for path in staging.glob("bin/python*") if _INTERPRETER.fullmatch(path.name)]
+    for path in (staging / "pyvenv.cfg", *programs):
+        found[str(path.relative_to(staging))] = _describe(path)
     return found
+
+
+def _describe(path: Path) -> str:
+    """Say what a path is and holds, without waiting at a pipe or reading what is too large to be ours."""
+    status = path.lstat() if os.path.lexists(path) else None
+    if status is None:
+        return "nothing"
+    if stat.S_ISLNK(status.st_mode):
+        return f"link {path.readlink()}"
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_SETTINGS:
+        return f"{stat.filemode(status.st_mode)} {status.st_size}"
+    return path.read_text(errors="replace")
 
 
 def _keep_script(path: Path, content: bytes) -> None:
