@@ -81,7 +81,7 @@ class Person:
         path = f"{API}/sessions/{server_name}"
         (await self.client.delete(path)).raise_for_status()
         async with asyncio.timeout(_DEADLINE):
-            while (await self.client.get(path)).status_code != httpx.codes.NOT_FOUND:
+            while (await self.client.get(path)).status_code != httpx.codes.NOT_FOUND:  # noqa: ASYNC110 at a service
                 await asyncio.sleep(0.1)
 
     async def plan(self, repo: str) -> None:

@@ -1,4 +1,4 @@
-"""The idle sweep over ten thousand running sessions: real code, real policy process, real Postgres, a hub on the wire."""
+"""The idle sweep over ten thousand running sessions: real code, policy process and Postgres; a hub on the wire."""
 
 import asyncio
 import json

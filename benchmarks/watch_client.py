@@ -1,8 +1,8 @@
 """Many watchers of one build's log in one process: ``python -m benchmarks.watch_client``, steered by `watchers`.
 
-Reads one JSON object from its input (port, path, token, watchers, lines), prints a line ``connected`` when every watcher
-has its response's head, and at the end one JSON object. It must not be what is measured, so it parses each piece of the
-stream once, however many watchers receive the same bytes.
+Reads one JSON object from its input (port, path, token, watchers, lines), prints a line ``connected`` when every
+watcher has its response's head, and at the end one JSON object. It must not be what is measured, so it parses each
+piece of the stream once, however many watchers receive the same bytes.
 """
 
 import asyncio
