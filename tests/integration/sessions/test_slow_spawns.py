@@ -1,13 +1,13 @@
-"""Slow starts hold up nobody else."""
+"""Slow starts hold up nobody else: with one pool for everything, what follows them would wait for their end."""
 
-import time
+import asyncio
 
 from tests.support.sse import read_events
 
 from .conftest import Service, World, wait_for_launch
 
-PATIENCE = 1.0
-"""Seconds; the goal is 0.2 on an idle machine (`make bench`). One shared pool would wait for the spawns."""
+PATIENCE = 30
+"""Seconds after which the test gives up; how long it really takes is what `make bench` measures."""
 
 
 async def test_sixty_slow_spawns_delay_neither_health_nor_a_first_event(world: World, service: Service) -> None:
@@ -16,13 +16,12 @@ async def test_sixty_slow_spawns_delay_neither_health_nor_a_first_event(world: W
         user = world.add_user(f"user-{number}")
         launch = (await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=user)).json()
         await wait_for_launch(service, launch["id"], user, "spawning")
-    begun = time.perf_counter()
-    await service.client.get("healthz")
-    assert time.perf_counter() - begun < PATIENCE
     alice = world.add_user("alice")
-    begun = time.perf_counter()
-    launch = (await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=alice)).json()
-    async for event in read_events(service.client, f"api/v1/launches/{launch['id']}/events", headers=alice):
-        assert event["phase"] == "request"
-        break
-    assert time.perf_counter() - begun < PATIENCE
+    async with asyncio.timeout(PATIENCE):
+        assert (await service.client.get("healthz")).status_code == 200
+        launch = (await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=alice)).json()
+        async for event in read_events(service.client, f"api/v1/launches/{launch['id']}/events", headers=alice):
+            assert event["phase"] == "request"
+            break
+    pending = [servers["demo"].pending for user, servers in world.hub.servers.users.items() if user != "alice"]
+    assert pending == ["spawn"] * 60

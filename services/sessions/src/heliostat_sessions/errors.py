@@ -1,5 +1,6 @@
 """What the sessions service refuses or fails with."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from heliostat_core.contracts.model import ErrorView
@@ -182,3 +183,35 @@ def build_error_view(error: HeliostatError) -> ErrorView:
 def is_transient(error: HeliostatError) -> bool:
     """Whether the same may pass a moment later."""
     return isinstance(error, UnavailableError) or error.status in {429, 502, 503, 504}
+
+
+class BuildUnsuccessfulError(ClientError):
+    """The build did not succeed; code and text are the builder's."""
+
+    code = "build_failed"
+    status = 422
+
+    def __init__(self, view: ErrorView | None = None) -> None:
+        failure = view or ErrorView(code="build_cancelled", message="The build was cancelled", remedy="Launch again.")
+        super().__init__(failure.message, field=failure.field, remedy=failure.remedy, details=failure.details)
+        self.code = failure.code  # type: ignore[misc]  # the builder's, not the class's
+
+
+class LaunchDeadlineError(HeliostatError):
+    """The launch took too long."""
+
+    code = "launch_deadline"
+    status = 504
+
+    def __init__(self, *, deadline: timedelta) -> None:
+        super().__init__(f"The launch was not ready after {deadline}", remedy="Launch again.")
+
+
+class UserUnknownError(ClientError):
+    """The hub does not know the user."""
+
+    code = "user_unknown"
+    status = 404
+
+    def __init__(self, *, user: str) -> None:
+        super().__init__(f"JupyterHub does not know the user {user!r}", remedy="Sign in to JupyterHub once.")

@@ -29,6 +29,7 @@ from .services.activity import ActivityService
 from .services.deletion import DeletionService
 from .services.idle import IdleService
 from .services.launch_feed import LaunchFeedService
+from .services.launch_journal import LaunchJournal
 from .services.launches import LaunchService
 from .services.ledger import SessionLedger
 from .services.log_tails import LogTails
@@ -103,6 +104,7 @@ class Factory:
             hub=hub,
             spawns=spawns,
             reconciler=self.reconciler,
+            journal=LaunchJournal(store=self.store, wakeups=wakeups, metrics=self.metrics),
             wakeups=wakeups,
             metrics=self.metrics,
             public=config.public,

@@ -30,8 +30,9 @@ from ..errors import (
 )
 from ..storage.hub import HubClient
 from ..storage.launches import LaunchStorage
+from .launch_journal import ACTOR
 from .runner import WorkRunner
-from .saga import ACTOR, LaunchSaga
+from .saga import LaunchSaga
 
 WORK = "launch"
 """Kind of the work items of launches."""

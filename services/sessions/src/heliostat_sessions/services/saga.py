@@ -15,28 +15,28 @@ import structlog
 from heliostat_core.clients import BuilderClient, PolicyClient
 from heliostat_core.contracts import events as kinds
 from heliostat_core.contracts.builds import BuildRequest, BuildState
-from heliostat_core.contracts.events import Event
 from heliostat_core.contracts.launches import LaunchState
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.contracts.policy import AdmissionAction, AdmissionRequest, AdmissionView, ServerFact
 from heliostat_core.errors import ClientError, HeliostatError, UnavailableError
-from heliostat_core.eventstore import EventStore, NewEvent, StreamConflictError
-from heliostat_core.ids import launch_stream, session_stream
+from heliostat_core.eventstore import EventStore, StreamConflictError
 from heliostat_core.wakeups import Wakeups
 from heliostat_core.work import Lease
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.choice import Choice, choose_server
-from ..domain.launch import Launch, build_launch
+from ..domain.launch import Launch
 from ..domain.names import DERIVED_LENGTH
 from ..domain.refusals import build_refusal
 from ..domain.servers import HubServer, HubUser
 from ..domain.urls import build_server_path, build_server_url
 from ..errors import (
+    BuildUnsuccessfulError,
     HubBusyError,
     HubRefusedError,
+    LaunchDeadlineError,
     ServerNameTakenError,
     SpawnFailedError,
+    UserUnknownError,
     build_error_view,
     is_transient,
 )
@@ -44,47 +44,15 @@ from ..metrics import SessionsMetrics
 from ..storage.hub import HubClient
 from ..storage.launches import LaunchStorage
 from ..storage.sessions import SessionStorage
+from .launch_journal import LaunchJournal
 from .reconcile import Reconciler
 from .spawning import SpawnService
 
-ACTOR = "sessions"
 _MOST_ATTEMPTS = 3
 _FIRST_PAUSE = timedelta(milliseconds=100)
 _LONGEST_PAUSE = timedelta(seconds=5)
 _BUILD_POLL = timedelta(milliseconds=500)
 _CANCEL_POLL = timedelta(seconds=5)
-
-
-class BuildUnsuccessfulError(ClientError):
-    """The build did not succeed; code and text are the builder's."""
-
-    code = "build_failed"
-    status = 422
-
-    def __init__(self, view: ErrorView | None = None) -> None:
-        failure = view or ErrorView(code="build_cancelled", message="The build was cancelled", remedy="Launch again.")
-        super().__init__(failure.message, field=failure.field, remedy=failure.remedy, details=failure.details)
-        self.code = failure.code  # type: ignore[misc]  # the builder's, not the class's
-
-
-class LaunchDeadlineError(HeliostatError):
-    """The launch took too long."""
-
-    code = "launch_deadline"
-    status = 504
-
-    def __init__(self, *, deadline: timedelta) -> None:
-        super().__init__(f"The launch was not ready after {deadline}", remedy="Launch again.")
-
-
-class UserUnknownError(ClientError):
-    """The hub does not know the user."""
-
-    code = "user_unknown"
-    status = 404
-
-    def __init__(self, *, user: str) -> None:
-        super().__init__(f"JupyterHub does not know the user {user!r}", remedy="Sign in to JupyterHub once.")
 
 
 class LaunchSaga:
@@ -115,6 +83,7 @@ class LaunchSaga:
         hub: HubClient,
         spawns: SpawnService,
         reconciler: Reconciler,
+        journal: LaunchJournal,
         wakeups: Wakeups,
         metrics: SessionsMetrics,
         public: str,
@@ -131,6 +100,7 @@ class LaunchSaga:
         self._hub = hub
         self._spawns = spawns
         self._reconciler = reconciler
+        self._journal = journal
         self._wakeups = wakeups
         self._metrics = metrics
         self._public = public
@@ -155,12 +125,12 @@ class LaunchSaga:
         user
             The user's servers where they were just read.
         """
-        launch = launch or await self._load(launch_id)
+        launch = launch or await self._journal.load(launch_id)
         if not launch.final:
             phase = launch.phase
             launch = await self._drive(launch, user)
             if launch.state is LaunchState.CANCELLED:
-                self._count(launch, phase="spawn" if launch.admitted else phase, outcome="cancelled")
+                self._journal.count(launch, phase="spawn" if launch.admitted else phase, outcome="cancelled")
         await self._clean_up(launch)
         self._reconciler.schedule(launch.requested.user)
 
@@ -175,7 +145,7 @@ class LaunchSaga:
             for task in (steps, watch):
                 task.cancel()
             await asyncio.wait([steps, watch])
-        return await self._load(launch.id)
+        return await self._journal.load(launch.id)
 
     async def _wait_until_cancelled(self, launch_id: UUID) -> None:
         with self._wakeups.listening(f"cancel:launch-{launch_id}") as heard:
@@ -198,7 +168,7 @@ class LaunchSaga:
                     user = None
                 return launch
         except TimeoutError:
-            late = await self._load(launch.id)
+            late = await self._journal.load(launch.id)
             return late if late.final else await self._fail(late, LaunchDeadlineError(deadline=self._deadline))
 
     async def _take_step_patiently(self, launch: Launch, user: HubUser | None) -> Launch:
@@ -208,7 +178,7 @@ class LaunchSaga:
             try:
                 return await self._take_step(launch, user)
             except StreamConflictError:
-                return await self._load(launch.id)
+                return await self._journal.load(launch.id)
             except ServerNameTakenError:
                 user = None
             except HeliostatError as error:
@@ -220,7 +190,7 @@ class LaunchSaga:
                 self._log.info("launch waits", launch=str(launch.id), phase=launch.phase, error=error.code)
                 await asyncio.sleep(pause.total_seconds())
                 pause = min(pause * 2, _LONGEST_PAUSE)
-                latest = await self._load(launch.id)
+                latest = await self._journal.load(launch.id)
                 if latest.version != launch.version:
                     return latest
                 user = None
@@ -242,8 +212,8 @@ class LaunchSaga:
         build = await self._builder.ensure_build(request, user=launch.requested.user, correlation_id=launch.id)
         awaited = kinds.LaunchBuildAwaited(launch_id=launch.id, build_id=build.id)
         if build.state is BuildState.SUCCEEDED:
-            return await self._append(launch, awaited, self._built(launch, build.id))
-        return await self._append(launch, awaited)
+            return await self._journal.append(launch, awaited, self._built(launch, build.id))
+        return await self._journal.append(launch, awaited)
 
     async def _wait_for_build(self, launch: Launch) -> Launch:
         assert launch.build_id is not None  # noqa: S101 the state says so
@@ -254,7 +224,7 @@ class LaunchSaga:
                 if found is not None:
                     state, failure = BuildState(found[0]), found[1]
                     if state is BuildState.SUCCEEDED:
-                        return await self._append(launch, self._built(launch, launch.build_id))
+                        return await self._journal.append(launch, self._built(launch, launch.build_id))
                     if state.final:
                         raise BuildUnsuccessfulError(ErrorView.model_validate(failure) if failure else None)
                 await heard.wait(at_most=_BUILD_POLL)
@@ -290,7 +260,9 @@ class LaunchSaga:
             if not decision.allowed:
                 view = build_refusal(decision, servers=user.servers, sessions=sessions, api=self._api)
                 refused = kinds.LaunchRefused(launch_id=launch.id, decision_id=decision.decision_id, error=view)
-                return self._count(await self._append(launch, refused), phase="admit", outcome="refused")
+                return self._journal.count(
+                    await self._journal.append(launch, refused), phase="admit", outcome="refused"
+                )
         return await self._take_server(launch, choice, decision)
 
     async def _ask_policy(self, launch: Launch, choice: Choice, servers: Mapping[str, HubServer]) -> AdmissionView:
@@ -320,10 +292,10 @@ class LaunchSaga:
         if choice.running:
             assert choice.server is not None  # noqa: S101 it runs
             ready = self._ready(launch, choice.name, session_id, choice.server.url)
-            done = await self._append(launch, admitted, ready, choice=choice, session_id=session_id)
-            return self._count(done, phase="admit", outcome="success")
+            done = await self._journal.append(launch, admitted, ready, choice=choice, session_id=session_id)
+            return self._journal.count(done, phase="admit", outcome="success")
         intent = kinds.LaunchSpawnRequested(launch_id=launch.id, session_id=session_id, attempt=1)
-        launch = await self._append(launch, admitted, intent, choice=choice, session_id=session_id)
+        launch = await self._journal.append(launch, admitted, intent, choice=choice, session_id=session_id)
         if choice.server is None or not choice.server.active:
             self._unasked.add(launch.id)
         return launch
@@ -354,7 +326,7 @@ class LaunchSaga:
         intent = kinds.LaunchSpawnRequested(
             launch_id=launch.id, session_id=launch.admitted.session_id, attempt=launch.attempt + 1
         )
-        return await self._append(launch, intent)
+        return await self._journal.append(launch, intent)
 
     def _build_options(self, launch: Launch) -> dict[str, object]:
         assert launch.admitted is not None  # noqa: S101 the state says so
@@ -379,7 +351,7 @@ class LaunchSaga:
                         progressed = kinds.LaunchProgressed(
                             launch_id=launch.id, message=message.message, progress=message.progress
                         )
-                        launch = await self._append(launch, progressed)
+                        launch = await self._journal.append(launch, progressed)
         except HubRefusedError as error:
             raise HubBusyError from error  # not starting (any more): look again
         raise HubBusyError
@@ -387,7 +359,7 @@ class LaunchSaga:
     async def _become_ready(self, launch: Launch, server_url: str) -> Launch:
         assert launch.admitted is not None  # noqa: S101 the state says so
         ready = self._ready(launch, launch.admitted.server_name, launch.admitted.session_id, server_url)
-        return self._count(await self._append(launch, ready), phase="spawn", outcome="success")
+        return self._journal.count(await self._journal.append(launch, ready), phase="spawn", outcome="success")
 
     def _ready(self, launch: Launch, name: str, session_id: UUID, server_url: str) -> kinds.LaunchReady:
         path = server_url if server_url.startswith("/") else build_server_path(user=launch.requested.user, name=name)
@@ -395,22 +367,24 @@ class LaunchSaga:
         return kinds.LaunchReady(launch_id=launch.id, session_id=session_id, url=url)
 
     async def _give_up(self, launch: Launch, error: HeliostatError) -> Launch:
-        launch = await self._load(launch.id)
+        launch = await self._journal.load(launch.id)
         if launch.final:
             return launch
         try:
             if launch.state is LaunchState.BUILT and isinstance(error, ClientError) and not is_transient(error):
                 refused = kinds.LaunchRefused(launch_id=launch.id, decision_id=None, error=build_error_view(error))
-                return self._count(await self._append(launch, refused), phase="admit", outcome="user_error")
+                return self._journal.count(
+                    await self._journal.append(launch, refused), phase="admit", outcome="user_error"
+                )
             return await self._fail(launch, error)
         except StreamConflictError:
-            return await self._load(launch.id)
+            return await self._journal.load(launch.id)
 
     async def _fail(self, launch: Launch, error: HeliostatError) -> Launch:
         failed = kinds.LaunchFailed(launch_id=launch.id, phase=launch.phase, error=build_error_view(error))
         phase = launch.phase
         outcome = "user_error" if isinstance(error, ClientError) else "platform"
-        return self._count(await self._append(launch, failed), phase=phase, outcome=outcome)
+        return self._journal.count(await self._journal.append(launch, failed), phase=phase, outcome=outcome)
 
     async def _clean_up(self, launch: Launch) -> None:
         """Take back a server that only this launch asked for and that never came up: it holds nobody's work."""
@@ -424,53 +398,3 @@ class LaunchSaga:
         server = await self._hub.read_server(user, name)
         if server is not None and not server.ready:
             await self._hub.remove(user, name)
-
-    def _count(self, launch: Launch, *, phase: str, outcome: str) -> Launch:
-        self._metrics.launches.labels(phase, outcome, launch.planned.decision.value).inc()
-        self._log.info("launch ended", launch=str(launch.id), state=launch.state.value, phase=phase, outcome=outcome)
-        return launch
-
-    async def _append(
-        self, launch: Launch, *events: Event, choice: Choice | None = None, session_id: UUID | None = None
-    ) -> Launch:
-        """Append to the launch's stream, and to the session's what the choice of it changes there."""
-        new = [NewEvent(data=event, actor=ACTOR, correlation_id=launch.id) for event in events]
-        async with self._store.database.transaction() as connection:
-            if choice is not None and session_id is not None:
-                await self._record_choice(connection, launch, choice, session_id)
-            recorded = await self._store.append(connection, launch_stream(launch.id), new, expected=launch.version)
-        self._wakeups.announce(f"stream:launch-{launch.id}")
-        for event in recorded:
-            launch = launch.apply(event)
-        return launch
-
-    async def _record_choice(
-        self, connection: AsyncConnection, launch: Launch, choice: Choice, session_id: UUID
-    ) -> None:
-        request, plan, session = launch.requested, launch.planned, choice.session
-        events: list[Event] = []
-        if session is None:
-            events.append(
-                kinds.SessionCreated(session_id=session_id, user=request.user, server_name=choice.name, origin="launch")
-            )
-        if choice.changes(plan):
-            events.append(
-                kinds.SessionAssigned(
-                    session_id=session_id,
-                    launch_id=launch.id,
-                    repo=plan.repo,
-                    ref=plan.ref,
-                    commit=plan.commit,
-                    environment_id=plan.environment_id,
-                    content_id=plan.content_id,
-                    path=request.path,
-                )
-            )
-        if events:
-            new = [NewEvent(data=event, actor=ACTOR, correlation_id=launch.id) for event in events]
-            expected = session.version if session else 0
-            await self._store.append(connection, session_stream(session_id), new, expected=expected)
-
-    async def _load(self, launch_id: UUID) -> Launch:
-        async with self._store.database.transaction() as connection:
-            return build_launch(await self._store.read_stream(connection, launch_stream(launch_id)))

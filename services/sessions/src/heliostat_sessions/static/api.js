@@ -3,11 +3,25 @@ const read = (name) => document.querySelector(`meta[name="${name}"]`).content;
 
 export const base = read("heliostat-base");
 
+/** What the service answered instead of what was asked for; status 0 when it did not answer. */
+export class Problem extends Error {
+  constructor(status, answer) {
+    super([answer.message, answer.remedy].filter(Boolean).map(endSentence).join(" "));
+    this.status = status;
+    this.field = answer.field;
+  }
+}
+
 export async function send(method, path, body) {
   const headers = { "X-Heliostat-CSRF": read("heliostat-csrf") };
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await fetch(`${base}api/v1/${path}`, { method, headers, body: JSON.stringify(body) });
-  const answer = response.status === 204 ? null : await response.json();
-  if (!response.ok) throw new Error([answer.message, answer.remedy].filter(Boolean).join(". "));
+  const response = await fetch(`${base}api/v1/${path}`, { method, headers, body: JSON.stringify(body) })
+    .catch(() => { throw new Problem(0, { message: "There is no connection to the service", remedy: "Try again in a moment" }); });
+  const answer = response.status === 204 ? null : await response.json().catch(() => null);
+  if (!response.ok) throw new Problem(response.status, answer ?? { message: `The service answers ${response.status}`, remedy: "Try again in a moment" });
   return answer;
+}
+
+function endSentence(text) {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }

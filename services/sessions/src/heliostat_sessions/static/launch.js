@@ -1,35 +1,76 @@
 import { base, send } from "./api.js";
 
+const RETRY = 2000; // milliseconds before another connection where the browser gave up
 const find = (id) => document.getElementById(id);
 const id = find("launch").dataset.id;
 const log = find("log");
 
-// The browser sends the last id by itself when it connects again, so no line is lost and none comes twice.
-const source = new EventSource(`${base}api/v1/launches/${id}/events`);
+let last = ""; // id of the last message
+let lines = []; // not yet shown
+let source;
 
-source.addEventListener("message", (event) => {
+// While a connection is only interrupted the browser resumes it by itself, after the last id it has. After an answer
+// other than 200, such as the proxy's 503 while the service restarts, it gives up: then this page resumes.
+function connect() {
+  source = new EventSource(`${base}api/v1/launches/${id}/events${last && `?after=${last}`}`);
+  source.addEventListener("message", receive);
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(resume, RETRY);
+  });
+}
+
+async function resume() {
+  try {
+    await send("GET", `launches/${id}`);
+  } catch (error) {
+    if ([401, 403, 404].includes(error.status)) {
+      location.reload(); // signs in again, or says what is the matter
+    } else {
+      find("status").textContent = "The connection is lost; trying again. The launch goes on.";
+      setTimeout(resume, RETRY);
+    }
+    return;
+  }
+  connect();
+}
+
+function receive(event) {
   const message = JSON.parse(event.data);
+  last = event.lastEventId;
   if (message.line === undefined) find("status").textContent = message.message;
   if (message.progress !== undefined) find("progress").value = message.progress;
-  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  log.append(`${message.message}\n`);
-  if (atEnd) log.scrollTop = log.scrollHeight;
+  if (!message.error) show(message.message);
   if (message.final) finish(message);
-});
+}
+
+// A late reader gets thousands of lines at once: they are shown once per frame.
+function show(line) {
+  if (lines.push(`${line}\n`) === 1) setTimeout(flush, 16);
+}
+
+function flush() {
+  const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+  log.append(lines.join(""));
+  lines = [];
+  if (atEnd) log.scrollTop = log.scrollHeight;
+}
 
 function finish(message) {
   source.close();
   find("cancel").hidden = true;
+  find("progress").hidden = true;
   if (message.url) {
     find("open").href = message.url;
     find("open").hidden = false;
     location.replace(message.url);
+    return;
   }
-  if (message.error) showProblem(message.error);
+  find("again").hidden = false;
+  if (message.error) showProblem(message);
 }
 
-function showProblem(error) {
-  find("progress").hidden = true;
+function showProblem({ phase, error }) {
+  find("status").textContent = phase === "refused" ? "Refused" : "Failed";
   find("reason").textContent = error.message;
   find("remedy").textContent = error.remedy ?? "";
   for (const server of error.details?.servers ?? []) {
@@ -41,5 +82,11 @@ function showProblem(error) {
 }
 
 find("cancel").addEventListener("click", () => {
-  send("DELETE", `launches/${id}`).catch((error) => { find("status").textContent = error.message; });
+  find("cancel").disabled = true;
+  send("DELETE", `launches/${id}`).catch((error) => {
+    find("status").textContent = error.message;
+    find("cancel").disabled = false;
+  });
 });
+
+connect();
