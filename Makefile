@@ -12,6 +12,8 @@ SOURCES := libs services deploy tests $(wildcard benchmarks)
 MEMBERS := core runtime hub singleuser cli builder sessions policy local
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --quiet $(foreach m,$(MEMBERS),--no-emit-package heliostat-$m) $(ARGS)
+# jsonschema uses it where it is there, and building its grammar costs every start of a server two seconds.
+NOT_IN_SERVERS := --no-emit-package rfc3987-syntax --no-emit-package lark
 export UV_SYSTEM_CERTS ?= 1
 .DEFAULT_GOAL := help
 
@@ -85,7 +87,7 @@ lock: init-dev ## resolve the dependencies again within what is declared (ARGS=-
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/control-plane.txt
 	$(COMPILE) -c requirements/control-plane.txt libs/singleuser/pyproject.toml requirements/singleuser.in \
-		-o requirements/singleuser.txt
+		$(NOT_IN_SERVERS) -o requirements/singleuser.txt
 	$(COMPILE) -c requirements/control-plane.txt -c requirements/singleuser.txt pyproject.toml \
 		--group pyproject.toml:dev libs/singleuser/pyproject.toml requirements/build.in requirements/singleuser.in \
 		-o requirements/dev.txt

@@ -27,7 +27,7 @@ def test_a_path_opens_in_jupyterlab(path: str | None, url: str) -> None:
 
 def test_the_home_cannot_shadow_the_servers_modules() -> None:
     command = build_command(Path("/base"))
-    assert command[:3] == ("/base/bin/python", "-I", "/base/bin/jupyterhub-singleuser")
+    assert command[:4] == ("/base/bin/python", "-I", "-m", "heliostat_singleuser")
 
 
 def test_unset_variables_are_left_out() -> None:

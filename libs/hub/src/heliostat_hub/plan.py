@@ -16,14 +16,17 @@ def build_command(base_environment: Path) -> tuple[str, ...]:
     """Build the server's command.
 
     The interpreter is isolated (``-I``): the home is the working directory, and a repository with a ``json.py`` must
-    not break JupyterLab. Kernels are those of the repository's environment, never the server's own.
+    not break JupyterLab. Kernels are those of the repository's environment, never the server's own. They are spoken to
+    through sockets in the server's own runtime directory: on loopback, which all servers share, anybody can subscribe
+    to a kernel's code and outputs without a key.
     """
-    programs = base_environment / "bin"
     return (
-        str(programs / "python"),
+        str(base_environment / "bin" / "python"),
         "-I",
-        str(programs / "jupyterhub-singleuser"),
+        "-m",
+        "heliostat_singleuser",
         "--KernelSpecManager.ensure_native_kernel=False",
+        "--KernelManager.transport=ipc",
     )
 
 
