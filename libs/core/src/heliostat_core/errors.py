@@ -71,7 +71,9 @@ class NotFoundError(ClientError):
     status = 404
 
     def __init__(self, *, what: str, key: str) -> None:
-        super().__init__(f"There is no {what} {key!r} that you can see", remedy=f"List the {what}s you can see.")
+        super().__init__(
+            f"There is no {what} {key!r} that you can see", remedy="Check its id; the list has what you can see."
+        )
 
 
 class UnauthenticatedError(ClientError):

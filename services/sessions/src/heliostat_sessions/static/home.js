@@ -29,7 +29,7 @@ form.addEventListener("submit", (event) => {
   }
   attempt(form.querySelector("button"), async () => {
     const launch = await send("POST", "launches", body);
-    location.assign(`${base}launches/${launch.id}`);
+    location.assign(`${base}launches/${launch.id}#open`);
   });
 });
 

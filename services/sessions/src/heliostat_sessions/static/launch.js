@@ -4,6 +4,8 @@ const RETRY = 2000; // milliseconds before another connection where the browser 
 const find = (id) => document.getElementById(id);
 const id = find("launch").dataset.id;
 const log = find("log");
+// Who waited for the server goes to it. Who comes back to a finished launch wants to read this page.
+const going = location.hash === "#open" || find("launch").dataset.final === "false";
 
 let last = ""; // id of the last message
 let lines = []; // not yet shown
@@ -62,7 +64,7 @@ function finish(message) {
   if (message.url) {
     find("open").href = message.url;
     find("open").hidden = false;
-    location.replace(message.url);
+    if (going) location.replace(message.url);
     return;
   }
   find("again").hidden = false;
