@@ -117,6 +117,8 @@ async def test_a_failing_postbuild_fails_the_build_with_its_last_words(builder, 
 HOSTILE = {
     "interpreter": 'ln -sf /etc/passwd "$VIRTUAL_ENV/bin/python"',
     "settings": 'echo "home = /root" > "$VIRTUAL_ENV/pyvenv.cfg"',
+    "pipe": 'rm "$VIRTUAL_ENV/pyvenv.cfg"; mkfifo "$VIRTUAL_ENV/pyvenv.cfg" "$VIRTUAL_ENV/bin/python9"',
+    "removal": 'rm -r "$VIRTUAL_ENV/lib" "$VIRTUAL_ENV/pyvenv.cfg"',
     "directory": 'mv "$VIRTUAL_ENV/lib" "$VIRTUAL_ENV/x"; ln -s /etc "$VIRTUAL_ENV/lib"',
 }
 
@@ -128,6 +130,20 @@ async def test_an_environment_cannot_name_other_places_of_the_host(builder, git,
     built = await build(builder, ada, repository.url)
     assert built["failure"]["code"] == "environment_damaged", built
     assert not (state / "environments" / built["plan"]["environment_id"]).exists()
+
+
+async def test_a_program_may_be_named_after_python(builder, git, ada):
+    repository = git.create("ada/argcomplete")
+    repository.commit({"postBuild": 'echo >"$VIRTUAL_ENV/bin/python-argcomplete-check-easy-install-script"'})
+    built = await build(builder, ada, repository.url)
+    assert built["state"] == "succeeded", built["failure"]
+
+
+async def test_files_that_take_more_room_than_there_is_are_not_archived(builder, git, ada):
+    repository = git.create("ada/sparse")
+    repository.commit({"postBuild": "for n in 1 2 3; do truncate -s 15T $n; done"})
+    built = await build(builder, ada, repository.url)
+    assert built["failure"]["code"] == "contents_not_archivable", built
 
 
 async def test_links_in_place_of_our_files_lead_nowhere(builder, git, ada, state):

@@ -1,5 +1,7 @@
 """Lines of output: cut from a stream, freed of secrets."""
 
+from time import perf_counter
+
 import pytest
 from heliostat_builder.domain.loglines import MAX_LENGTH, LineSplitter, Redactor, cut, remove_secrets
 
@@ -28,6 +30,12 @@ def test_an_endless_line_is_cut():
     lines = LineSplitter().feed(b"x" * 100_000)
     assert len(lines) == 1
     assert cut(lines[0]).startswith("x" * MAX_LENGTH + " [")
+
+
+def test_a_line_of_letters_is_read_at_once():
+    begun = perf_counter()
+    Redactor({}).redact("a" * 80_000)
+    assert perf_counter() - begun < 1
 
 
 def test_control_sequences_stay():

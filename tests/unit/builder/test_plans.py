@@ -1,5 +1,7 @@
 """From files to identities, refusals and warnings."""
 
+from time import perf_counter
+
 import pytest
 from heliostat_builder.domain.configuration import detect
 from heliostat_builder.domain.identity import Interpreter, build_environment_id
@@ -46,6 +48,14 @@ def test_code_of_the_repository_ties_the_environment_to_the_commit(files, forced
     one, two = plan(files), plan(files, commit=OTHER)
     assert one.forced_by == forced_by
     assert one.environment_id != two.environment_id
+
+
+@pytest.mark.parametrize("text", ["[project]\n" + "a." * 100_000 + "a=1", "a=" + "[" * 3000])
+def test_a_pyproject_made_to_be_slow_is_refused_at_once(text):
+    begun = perf_counter()
+    with pytest.raises(UnsupportedConfigurationError):
+        plan({"pyproject.toml": text})
+    assert perf_counter() - begun < 1
 
 
 def test_what_postbuild_writes_belongs_to_the_content():

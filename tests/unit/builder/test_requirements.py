@@ -1,5 +1,8 @@
 """Requirements files mean the same however they are written."""
 
+from contextlib import suppress
+from time import perf_counter
+
 import pytest
 from heliostat_builder.domain.requirements import collect_requirements, list_includes
 from heliostat_builder.errors import UnsupportedConfigurationError
@@ -89,6 +92,34 @@ def test_addresses_are_listed_so_that_they_can_be_checked():
         "git+https://b.example/y",
         "http://c.example/",
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x @ HTTP://10.0.0.1/x.whl",
+        "x @ http://public.example@10.0.0.1/x.whl",
+        "x @ http:/10.0.0.1/x.whl",
+        "--index-url http:10.0.0.1",
+        r"--extra-index-url http:\\10.0.0.1/",
+    ],
+)
+def test_an_address_written_in_an_unusual_way_is_listed_whole(line):
+    found = collect_requirements({"requirements.txt": line.encode()}, "requirements.txt").urls
+    assert found == [line.split()[-1]]
+
+
+@pytest.mark.parametrize("text", [b"x" + b" " * 1_000_000 + b"y", b"x[" + b"y," * 500_000])
+def test_a_file_made_to_be_slow_is_read_at_once_or_refused(text):
+    begun = perf_counter()
+    with suppress(UnsupportedConfigurationError):
+        collect_requirements({"requirements.txt": text}, "requirements.txt")
+    assert perf_counter() - begun < 1
+
+
+def test_a_marker_nested_without_end_is_left_to_the_solver():
+    text = b"x; " + b"(" * 20_000
+    assert collect_requirements({"requirements.txt": text}, "requirements.txt").lines == [text.decode()]
 
 
 def test_hashes_are_kept_in_one_order():
