@@ -30,6 +30,10 @@ def test_the_home_cannot_shadow_the_servers_modules() -> None:
     assert command[:4] == ("/base/bin/python", "-I", "-m", "heliostat_singleuser")
 
 
+def test_kernels_are_not_on_the_network_all_servers_share() -> None:
+    assert "--KernelManager.transport=ipc" in build_command(Path("/base"))
+
+
 def test_unset_variables_are_left_out() -> None:
     assert build_variables({"A": "1", "B": None}, activity_url="http://x") == {
         "A": "1",
