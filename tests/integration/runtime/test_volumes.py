@@ -82,6 +82,15 @@ async def test_deletion_leaves_nothing(volumes, volume, state):
     assert not is_mounted(volume)
 
 
+async def test_two_processes_may_delete_at_the_same_time(state, capabilities, volumes, volume):
+    home = state / "volumes" / volume.volume_id / "files"
+    for number in range(2000):
+        (home / str(number % 50) / str(number)).mkdir(parents=True)
+    stores = [VolumeStore(state, capabilities) for _ in range(3)]
+    await asyncio.gather(*(store.delete(volume.volume_id) for store in stores))
+    assert not (state / "trash" / "volumes" / volume.volume_id).exists()
+
+
 async def test_a_deletion_cut_short_is_finished(volumes, volume, state):
     async with volumes.lease(volume.volume_id) as lease:
         await volumes.attach(lease)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tarfile
 import time
 from datetime import timedelta
@@ -36,7 +37,7 @@ class ContentStore:
         Raises
         ------
         ArchiveError
-            A file of the checkout cannot be read.
+            A file of the checkout cannot be read, or all together take more than half of the free space.
         """
         if not await self.exists(content_id):
             await asyncio.to_thread(self._create, content_id, checkout)
@@ -58,6 +59,7 @@ class ContentStore:
 
     def _create(self, content_id: str, checkout: Path) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
+        self._check_space(checkout)
         staged = self._root / f".{content_id}.{token_hex(8)}"
         try:
             with os.fdopen(os.open(staged, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE_FILE), "wb") as file:
@@ -71,6 +73,13 @@ class ContentStore:
         finally:
             staged.unlink(missing_ok=True)
         sync_directory(self._root)
+
+    def _check_space(self, checkout: Path) -> None:
+        # In a sparse file a program writes terabytes of nothing in no time; an archive of it would fill the disk.
+        names = (Path(root, name) for root, _, files in os.walk(checkout) for name in files)
+        size, space = sum(name.lstat().st_size for name in names), shutil.disk_usage(self._root).free // 2
+        if size > space:
+            raise ArchiveError(reason=f"they take {size} bytes, and {space} may be used now")
 
 
 def _clean(member: tarfile.TarInfo) -> tarfile.TarInfo | None:

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +92,19 @@ def try_lock(path: Path) -> int | None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a directory tree, also when its owner made directories read-only; absent is success."""
+    """Remove a directory tree, also when its owner made directories read-only.
+
+    Absent is success, and so is what another process, at the same work, removes meanwhile.
+    """
     for root, directories, _ in os.walk(path):
         for name in directories:
             directory = Path(root, name)
             if not directory.is_symlink():
-                directory.chmod(PRIVATE_DIRECTORY)
-    if path.exists():
-        shutil.rmtree(path)
+                with suppress(FileNotFoundError):
+                    directory.chmod(PRIVATE_DIRECTORY)
+    shutil.rmtree(path, onerror=_pass_over_missing)
+
+
+def _pass_over_missing(_function: object, _path: str, failure: tuple[Any, BaseException, Any]) -> None:
+    if not isinstance(failure[1], FileNotFoundError):
+        raise failure[1]
