@@ -45,12 +45,16 @@ class FakeServer:
         }
 
 
+_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
 class FakeServers:
     """Users and servers. ``starts``, ``stops`` and ``removals`` list what was asked for and accepted."""
 
     def __init__(self, app: FastAPI) -> None:
         self.users: dict[str, dict[str, FakeServer]] = {}
         self.groups: dict[str, list[str]] = {}
+        self.created: dict[str, datetime] = {}
         self.starts: list[tuple[str, str, dict[str, Any]]] = []
         self.stops: list[tuple[str, str]] = []
         self.removals: list[tuple[str, str]] = []
@@ -166,7 +170,8 @@ class FakeServers:
 
     def _model(self, user: str) -> dict[str, Any]:
         servers = {name: server.model() for name, server in self.users[user].items()}
-        return {"name": user, "groups": self.groups.get(user, []), "servers": servers}
+        created = self.created.get(user, _LONG_AGO).isoformat()
+        return {"name": user, "groups": self.groups.get(user, []), "servers": servers, "created": created}
 
 
 async def _tell(server: FakeServer) -> AsyncIterator[bytes]:

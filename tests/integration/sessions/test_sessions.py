@@ -1,5 +1,6 @@
 """Servers: listed, made, started, stopped, deleted, and kept in step with the hub."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from heliostat_core.eventstore import rebuild
@@ -75,6 +76,22 @@ async def test_what_happens_at_the_hubs_page_is_seen(world: World, service: Serv
     assert (await service.client.get("api/v1/sessions", headers=alice)).json() == []
     kinds = await _kinds(world, f"session-{view['id']}")
     assert kinds == ["session.created.v1", "session.started.v1", "session.stopped.v1", "session.deleted.v1"]
+
+
+async def test_a_hub_that_lost_its_database_takes_nobodys_files_along(world: World, service: Service) -> None:
+    alice = world.add_user("alice")
+    world.hub.servers.add("alice", "work")
+    reconciler = service.process.factory.reconciler
+    await reconciler.reconcile()
+    volumes = reconciler._host.volumes
+    await volumes.ensure("alice", "work", 64 * 2**20)
+    world.hub.servers.users.clear()
+    await reconciler.reconcile()
+    world.hub.servers.add("alice")
+    world.hub.servers.created["alice"] = datetime.now(UTC)
+    await reconciler.reconcile()
+    assert await volumes.find("alice", "work") is not None
+    assert [view["name"] for view in (await service.client.get("api/v1/sessions", headers=alice)).json()] == ["work"]
 
 
 async def test_nothing_is_concluded_while_the_hub_is_down(world: World, service: Service) -> None:

@@ -23,8 +23,7 @@ _ROLE_SCOPES = {
         "delete:servers",
         "read:servers",
         "list:users",
-        "read:users:groups",
-        "read:users:activity",
+        "read:users",
     )
 }
 

@@ -8,7 +8,7 @@ _OUTCOMES = ("success", "user_error", "refused", "cancelled", "platform")
 _DECISIONS = ("hit", "content-only", "full")
 _VERDICTS = ("keep", "warn", "stop", "changed")
 _REASONS = ("user", "idle", "delete", "admin")
-_FINDINGS = ("created", "started", "stopped", "deleted", "volume", "orphan", "unknown_volume")
+_FINDINGS = ("created", "started", "stopped", "deleted", "volume", "orphan", "unknown_volume", "forgotten")
 
 
 class SessionsMetrics:

@@ -35,11 +35,15 @@ class HubServer:
 
 @dataclass(frozen=True, slots=True)
 class HubUser:
-    """A user in the hub with all servers, stopped ones included."""
+    """A user in the hub with all servers, stopped ones included.
+
+    ``created`` is when the hub first heard of the user; None where it does not say.
+    """
 
     name: str
     groups: tuple[str, ...]
     servers: Mapping[str, HubServer]
+    created: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,8 @@ class Reconciler:
 
     async def reconcile_user(self, name: str) -> bool:
         """Look at one user's servers and return whether none of them is in between two states."""
-        user = await self._hub.read_user(name) or HubUser(name=name, groups=(), servers={})
+        known = await self._hub.read_user(name)
+        user = known or HubUser(name=name, groups=(), servers={}, created=datetime.now(UTC))
         await self._reconcile_page({name: user})
         return all(server.pending is None for server in user.servers.values())
 
@@ -129,7 +130,7 @@ class Reconciler:
             server = users[session.user].servers.get(session.server_name)
             try:
                 if server is None:
-                    await self._consider_deletion(session, busy)
+                    await self._consider_deletion(session, busy, users[session.user])
                 else:
                     await self._compare(session, server, users[session.user])
             except (StreamConflictError, ServerNameTakenError):
@@ -197,15 +198,22 @@ class Reconciler:
             )
             await self._ledger.append(session, observed)
 
-    async def _consider_deletion(self, session: Session, busy: Mapping[UUID, UUID]) -> None:
-        """Record that a server is gone and see its storage gone, unless it is only on its way."""
+    async def _consider_deletion(self, session: Session, busy: Mapping[UUID, UUID], user: HubUser) -> None:
+        """Record that a server is gone and see its storage gone, unless it is only on its way.
+
+        A hub that knows its user for a shorter time than we know the server has lost its database, or the user with it.
+        It deletes storage with a user it deletes, so storage that is there then was not meant to go, and is kept.
+        """
         if session.id in busy or session.deleting:
             return
         now = datetime.now(UTC)
         if session.launch_id is None and session.started_at is None and now - session.created_at < _MAKING:
             return
         if await self._hub.read_server(session.user, session.server_name) is None:
-            await self._volumes.ensure_recorded(session, made_before=now)
+            volume_id = await self._volumes.ensure_recorded(session, made_before=now)
+            if volume_id is not None and user.created is not None and user.created > session.created_at:
+                self._metrics.findings.labels("forgotten").inc()
+                return
             await self.conclude_deletion(session)
             self._find("deleted", session.id)
 

@@ -167,7 +167,12 @@ def _server_path(user: str, name: str) -> str:
 
 def _to_user(model: dict[str, Any]) -> HubUser:
     servers = {name: _to_server(model["name"], server) for name, server in (model.get("servers") or {}).items()}
-    return HubUser(name=model["name"], groups=tuple(model.get("groups") or ()), servers=servers)
+    return HubUser(
+        name=model["name"],
+        groups=tuple(model.get("groups") or ()),
+        servers=servers,
+        created=_to_time(model.get("created")),
+    )
 
 
 def _to_server(user: str, model: dict[str, Any]) -> HubServer:
