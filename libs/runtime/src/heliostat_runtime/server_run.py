@@ -18,6 +18,7 @@ __all__ = ["ServerRecord", "ServerRun"]
 FIRST_IN_NAMESPACE = "1"  # bubblewrap's reaper
 COMMAND_IN_NAMESPACE = "2"
 START_WINDOW = 10 * os.sysconf("SC_CLK_TCK")  # clock ticks; bubblewrap forks within milliseconds
+LOG_END = 500  # bytes shown with a failure
 LOG_LIMIT = 10 * 2**20  # bytes; enough for any message one looks for
 
 
@@ -115,7 +116,10 @@ class ServerRun:
     def read_log_end(self) -> str:
         """Return the last lines of the log."""
         try:
-            return self._log.read_text(errors="replace")[-500:].strip()
+            with self._log.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)  # a server may have written gigabytes
+                file.seek(max(size - LOG_END, 0))
+                return file.read(LOG_END).decode(errors="replace").strip()
         except FileNotFoundError:
             return ""
 
