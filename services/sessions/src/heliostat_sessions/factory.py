@@ -12,7 +12,7 @@ import httpx
 from heliostat_core.auth import Authenticator
 from heliostat_core.clients import BuilderClient, PolicyClient, create_peer_http_client
 from heliostat_core.database import Database
-from heliostat_core.eventstore import EventStore, Projection
+from heliostat_core.eventstore import EventStore, GroupedAppends, Projection
 from heliostat_core.feed import Feeds
 from heliostat_core.schema.version import ensure_current
 from heliostat_core.supervisor import Supervisor
@@ -56,6 +56,8 @@ class Connections:
     """What a process has open."""
 
     database: Database
+    store: EventStore
+    appends: GroupedAppends
     wakeups: Wakeups
     hub: HubClient
     hub_http: httpx.AsyncClient
@@ -77,10 +79,10 @@ class Factory:
         self.cookies = Cookies(secret=config.cookie_secret.get_secret_value())
         self.authenticator = Authenticator(hub=open_.hub_http, service=SERVICE_NAME, callers=config.callers)
         self.login = _build_login(config, open_, self.authenticator, self.cookies)
-        self.store = build_store(database)
+        self.store = open_.store
         self.launch_storage = LaunchStorage(base=base, public=config.public)
         session_storage = SessionStorage()
-        ledger = SessionLedger(store=self.store)
+        ledger = SessionLedger(store=self.store, appends=open_.appends)
         owner = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self.queue = WorkQueue(database=database, owner=owner, duration=config.lease_duration)
         spawns = SpawnService(hub=hub, key=config.grant_key)
@@ -104,7 +106,7 @@ class Factory:
             hub=hub,
             spawns=spawns,
             reconciler=self.reconciler,
-            journal=LaunchJournal(store=self.store, wakeups=wakeups, metrics=self.metrics),
+            journal=LaunchJournal(store=self.store, appends=open_.appends, wakeups=wakeups, metrics=self.metrics),
             wakeups=wakeups,
             metrics=self.metrics,
             public=config.public,
@@ -260,8 +262,11 @@ async def _open_connections(config: SessionsConfig, database: Database, stack: A
     policy_http = await stack.enter_async_context(
         create_peer_http_client(base_url=config.policy_base, token=config.policy_token)
     )
+    store = build_store(database)
     return Connections(
         database=database,
+        store=store,
+        appends=await stack.enter_async_context(GroupedAppends(store=store)),
         wakeups=wakeups,
         hub=await stack.enter_async_context(HubClient.open(api=config.hub_api, token=config.hub_api_token)),
         hub_http=hub_http,

@@ -5,7 +5,7 @@ from uuid import UUID
 import structlog
 from heliostat_core.contracts import events as kinds
 from heliostat_core.contracts.events import Event
-from heliostat_core.eventstore import EventStore, NewEvent
+from heliostat_core.eventstore import EventStore, GroupedAppends, NewEvent
 from heliostat_core.ids import launch_stream, session_stream
 from heliostat_core.wakeups import Wakeups
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,14 +24,19 @@ class LaunchJournal:
     ----------
     store
         The log.
+    appends
+        For events that come alone, which are most.
     wakeups
         Told of what is new.
     metrics
         Counts how launches end.
     """
 
-    def __init__(self, *, store: EventStore, wakeups: Wakeups, metrics: SessionsMetrics) -> None:
+    def __init__(
+        self, *, store: EventStore, appends: GroupedAppends, wakeups: Wakeups, metrics: SessionsMetrics
+    ) -> None:
         self._store = store
+        self._appends = appends
         self._wakeups = wakeups
         self._metrics = metrics
         self._log = structlog.get_logger()
@@ -47,10 +52,13 @@ class LaunchJournal:
     ) -> Launch:
         """Append to the launch's stream, and to the session's what the choice of it changes there."""
         new = [NewEvent(data=event, actor=ACTOR, correlation_id=launch.id) for event in events]
-        async with self._store.database.transaction() as connection:
-            if choice is not None and session_id is not None:
+        stream = launch_stream(launch.id)
+        if choice is None or session_id is None:
+            recorded = await self._appends.append(stream, new, expected=launch.version)
+        else:
+            async with self._store.database.transaction() as connection:
                 await self._record_choice(connection, launch, choice, session_id)
-            recorded = await self._store.append(connection, launch_stream(launch.id), new, expected=launch.version)
+                recorded = await self._store.append(connection, stream, new, expected=launch.version)
         self._wakeups.announce(f"stream:launch-{launch.id}")
         for event in recorded:
             launch = launch.apply(event)

@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from uuid import UUID
 
 from heliostat_core.contracts.events import Event
-from heliostat_core.eventstore import EventStore, NewEvent
+from heliostat_core.eventstore import EventStore, GroupedAppends, NewEvent
 from heliostat_core.ids import session_stream, storage_stream
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,8 +16,9 @@ ACTOR = "sessions"
 class SessionLedger:
     """What happened to sessions, guarded by their versions."""
 
-    def __init__(self, *, store: EventStore) -> None:
+    def __init__(self, *, store: EventStore, appends: GroupedAppends) -> None:
         self.store = store
+        self._appends = appends
 
     def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Begin a transaction."""
@@ -31,8 +32,8 @@ class SessionLedger:
         StreamConflictError
             Something happened to the session since it was read.
         """
-        async with self.transaction() as connection:
-            await self.append_within(connection, session.id, *events, expected=session.version, actor=actor)
+        new = [NewEvent(data=event, actor=actor) for event in events]
+        await self._appends.append(session_stream(session.id), new, expected=session.version)
 
     async def append_within(
         self, connection: AsyncConnection, session_id: UUID, *events: Event, expected: int, actor: str = ACTOR
