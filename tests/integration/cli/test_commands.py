@@ -176,7 +176,7 @@ async def test_decisions_tell_why(fake: FakeHeliostat, heliostat: Heliostat) -> 
         rule="idle_timeout",
         policy_version=7,
         message="No activity for 2h",
-        facts={"last_activity": "10:30"},
+        facts={"last_activity": "10:30", "kernels": ["a", "b"], "rules": {"cpu": 1.0, "launches": True}, "limit": None},
     )
     fake.answer(f"GET {POLICY}/decisions", (200, DecisionsView(decisions=[decision])))
     done = await heliostat("decisions", "--session", str(ID))
@@ -184,6 +184,8 @@ async def test_decisions_tell_why(fake: FakeHeliostat, heliostat: Heliostat) -> 
         "2026-11-23 12:30:00Z  idle iris of ada: stop (policy version 7, rule idle_timeout)",
         "  No activity for 2h",
         "    last_activity: 10:30",
+        "    kernels: a, b",
+        "    rules: cpu 1, launches yes",
     ]
     assert fake.requests[0].query == f"session={ID}"
 

@@ -40,7 +40,7 @@ def _list_problems(problems: list[dict[str, Any]]) -> Iterable[str]:
         yield "All faults:"
         for problem in problems:
             place = f"{problem.get('line')}:{problem.get('column')}"
-            yield f"  {place}  {problem.get('message')} {problem.get('remedy') or ''}".rstrip()
+            yield f"  {place}  {problem.get('message')}. {problem.get('remedy') or ''}".rstrip()
 
 
 def _list_servers(servers: list[dict[str, Any]]) -> Iterable[str]:

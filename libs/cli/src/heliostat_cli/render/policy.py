@@ -75,7 +75,7 @@ def build_decision_lines(decisions: Sequence[DecisionView]) -> list[str]:
 def _describe(decision: DecisionView) -> list[str]:
     server = "" if decision.server_name is None else f" {show_server(decision.server_name)}"
     rule = f", rule {decision.rule}" if decision.rule else ""
-    facts = [f"    {name}: {_show(value)}" for name, value in decision.facts.items()]
+    facts = [f"    {name}: {_show(value)}" for name, value in decision.facts.items() if value not in (None, [], {})]
     what = f"{decision.action}{server} of {decision.user}: {decision.verdict}"
     return [
         f"{show_time(decision.time)}  {what} (policy version {decision.policy_version}{rule})",
@@ -93,5 +93,9 @@ def _show(value: Any) -> str:
             return "yes" if value else "no"
         case float():
             return f"{value:g}"
+        case dict():
+            return ", ".join(f"{name} {_show(item)}" for name, item in value.items())
+        case list():
+            return ", ".join(map(_show, value))
         case _:
             return str(value)
