@@ -51,7 +51,7 @@ def test_all_faults_of_a_policy_are_told() -> None:
         {"line": 9, "column": 1, "field": "c", "message": "no size", "remedy": "Write 2GiB."},
     ]
     lines = build_error_lines(ErrorView(code="invalid_policy", message="Line 2", details={"problems": problems}))
-    assert lines[-2:] == ["  2:3  no such rule. Use b.", "  9:1  no size Write 2GiB."]
+    assert lines[-2:] == ["  2:3  no such rule. Use b.", "  9:1  no size. Write 2GiB."]
 
 
 def test_details_of_another_shape_do_no_harm() -> None:
