@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from heliostat_builder.services.logs import MAX_SIZE
 
 from tests.integration.builder.conftest import build, follow
 
@@ -137,6 +138,17 @@ async def test_a_program_may_be_named_after_python(builder, git, ada):
     repository.commit({"postBuild": 'echo >"$VIRTUAL_ENV/bin/python-argcomplete-check-easy-install-script"'})
     built = await build(builder, ada, repository.url)
     assert built["state"] == "succeeded", built["failure"]
+
+
+async def test_output_without_end_is_left_out(builder, git, ada):
+    repository = git.create("ada/loud")
+    repository.commit({"postBuild": "yes $(printf %03900d 0) | head -n 3000\n"})
+    built = await build(builder, ada, repository.url)
+    assert built["state"] == "succeeded", built["failure"]
+    lines, _ = await follow(builder, built["id"], ada)
+    texts = [line["text"] for line in lines]
+    assert sum("left out" in text for text in texts) == 1
+    assert sum(map(len, texts)) < 1.1 * MAX_SIZE
 
 
 async def test_files_that_take_more_room_than_there_is_are_not_archived(builder, git, ada):
