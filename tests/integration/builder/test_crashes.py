@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 from heliostat_builder.config import BuilderConfig
-from heliostat_builder.main import rebuild_read_models
+from heliostat_builder.storage.projections import BuildProjection, EnvironmentProjection
+from heliostat_core.serve import rebuild_read_models
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -167,7 +168,9 @@ async def test_read_models_are_equal_after_a_rebuild(builder, git, ada, hub, dat
 
     before = await read()
     owner = {**settings, "database_url": SecretStr(database.engine.url.render_as_string(hide_password=False))}
-    await rebuild_read_models(BuilderConfig(**owner))
+    await rebuild_read_models(
+        "builder", BuilderConfig(**owner), projections=[BuildProjection(), EnvironmentProjection()]
+    )
     assert await read() == before
 
 

@@ -118,6 +118,11 @@ class Feeds:
     def __init__(self) -> None:
         self._feeds: dict[str, tuple[Feed, asyncio.Task[None]]] = {}
 
+    @property
+    def readers(self) -> int:
+        """How many are reading now, of all feeds together."""
+        return sum(feed.readers for feed, _ in self._feeds.values())
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -32,6 +32,7 @@ from .domain.loglines import Redactor
 from .domain.plans import Host
 from .domain.providers import GitHubProvider, GitLabProvider, GitProvider, ProviderRegistry
 from .metrics import BuilderMetrics
+from .services.attempts import AttemptService, Places
 from .services.builds import BuildService
 from .services.clock import utc_now
 from .services.construction import ConstructionService
@@ -39,7 +40,7 @@ from .services.environments import EnvironmentService
 from .services.logs import LogService
 from .services.planning import PlanningService
 from .services.resolution import ResolutionService
-from .services.worker import Places, Worker
+from .services.worker import Worker
 from .storage.addresses import AddressGuard
 from .storage.builds import BuildStorage
 from .storage.caches import PlanStorage, ResolutionStorage
@@ -181,15 +182,19 @@ class Factory:
             compiles=config.build_compiles,
             isolated=self._host.isolated,
         )
-        return Worker(
-            database=resources.database,
-            builds=self._storage,
-            planning=self.planning,
+        attempts = AttemptService(
             construction=construction,
             sandboxes=sandboxes,
             places=self._places,
             environments=self.environments,
             host=self._host,
+            metrics=self._metrics,
+        )
+        return Worker(
+            database=resources.database,
+            builds=self._storage,
+            planning=self.planning,
+            attempts=attempts,
             queue=self._queue,
             wakeups=resources.wakeups,
             redactor=Redactor(config.build_environment),
@@ -232,14 +237,17 @@ class ProcessContext:
                 interpreters=await list_interpreters(config.python_interpreters),
                 registry=registry,
             )
+            feeds = await stack.enter_async_context(Feeds())
+            factory = Factory(config=config, resources=resources)
+            factory.metrics.watchers.set_function(lambda: feeds.readers)
             yield cls(
                 config=config,
                 database=database,
                 wakeups=resources.wakeups,
-                feeds=await stack.enter_async_context(Feeds()),
+                feeds=feeds,
                 authenticator=Authenticator(hub=hub, service=SERVICE, callers=config.callers),
                 supervisor=Supervisor(registry=registry),
-                factory=Factory(config=config, resources=resources),
+                factory=factory,
             )
 
     async def list_missing(self) -> list[str]:

@@ -37,13 +37,18 @@ def explain_failure(phase: str, lines: Sequence[str], *, status: int) -> BuildFa
     """Build the error of a step that ended with a status, with the words the tool gave as the reason."""
     code, message, remedy = _MESSAGES[phase]
     if any(_FULL_DISK in line for line in lines):
-        return BuildFailedError(
-            code="out_of_disk", message="The disk of environments is full", remedy="Ask the operator for space."
-        )
+        return explain_full_disk()
     words = [stripped for line in lines if (stripped := _strip(line)) and not stripped.startswith(_NOISE)]
     reason = " ".join(words)[-_REASON_LENGTH:] if phase == "solve" else (words[-1][:_REASON_LENGTH] if words else "")
     return BuildFailedError(
         code=code, message=f"{message}: {reason or f'it ended with status {status}'}", remedy=remedy
+    )
+
+
+def explain_full_disk() -> BuildFailedError:
+    """Build the error of a build that found no space to write to."""
+    return BuildFailedError(
+        code="out_of_disk", message="The disk of environments is full", remedy="Ask the operator for space."
     )
 
 

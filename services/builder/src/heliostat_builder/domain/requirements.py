@@ -19,7 +19,7 @@ from ..errors import UnsupportedConfigurationError
 
 MAX_FILES = 50
 MAX_LINE = 32_768
-"""Characters of one line; a requirement with a hundred hashes has some 8000. What parses it takes time in its square."""
+"""Characters of one line; one with a hundred hashes has some 8000. Parsing takes time in its square."""
 
 _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from heliostat_core.contracts.builds import BuildRequest, BuildState, BuildView
 from heliostat_core.errors import NotFoundError
 from heliostat_core.sse import FeedResponse, read_event_id
+from heliostat_core.web import documented
 
 from ..errors import (
     AddressRefusedError,
@@ -24,7 +25,7 @@ from ..errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from .dependencies import Caller, CorrelationId, Process, Services, build_view, documented
+from .dependencies import Caller, CorrelationId, Process, Services, build_view
 
 router = APIRouter(prefix="/api/v1/builds", tags=["builds"])
 

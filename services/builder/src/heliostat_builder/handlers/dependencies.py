@@ -1,14 +1,13 @@
 """Who asks, for whom, and what they may: in the signature of every handler."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 from urllib.parse import unquote
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from heliostat_core.auth import Principal, Scope, read_token
 from heliostat_core.contracts.builds import BuildLinks, BuildView
-from heliostat_core.contracts.model import ErrorView
-from heliostat_core.errors import ForbiddenError, HeliostatError, UnauthenticatedError
+from heliostat_core.errors import ForbiddenError
 
 from ..domain.builds import Build
 from ..factory import Factory, ProcessContext
@@ -69,17 +68,6 @@ def build_view(build: Build, process: ProcessContext) -> BuildView:
         failure=build.failure,
         links=BuildLinks(self=base, log=f"{base}/log"),
     )
-
-
-def documented(*errors: type[HeliostatError]) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's errors for OpenAPI; a missing token can happen to every route."""
-    described: dict[int | str, dict[str, Any]] = {}
-    always: tuple[type[HeliostatError], ...] = (UnauthenticatedError, ForbiddenError)
-    for error in (*always, *errors):
-        known = described.setdefault(error.status, {"model": ErrorView, "description": ""})
-        text = f"`{error.code}`: {(error.__doc__ or '').strip().splitlines()[0]}"
-        known["description"] = f"{known['description']}\n\n{text}".strip()
-    return described
 
 
 AdminCaller = Annotated[Principal, Depends(get_admin)]

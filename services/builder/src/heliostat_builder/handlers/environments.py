@@ -3,8 +3,9 @@
 from fastapi import APIRouter
 from heliostat_core.contracts.builds import EnvironmentView
 from heliostat_core.errors import NotFoundError
+from heliostat_core.web import documented
 
-from .dependencies import AdminCaller, Services, documented
+from .dependencies import AdminCaller, Services
 
 router = APIRouter(prefix="/api/v1/environments", tags=["environments"])
 

@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 from heliostat_core.contracts.builds import BuildRequest, PlanView
+from heliostat_core.web import documented
 
 from .builds import PLAN_ERRORS
-from .dependencies import Caller, Services, documented
+from .dependencies import Caller, Services
 
 router = APIRouter(prefix="/api/v1/plans", tags=["plans"])
 

@@ -150,22 +150,23 @@ class LogService:
     async def watch_frames(self, build_id: UUID) -> AsyncIterator[list[Frame]]:
         """Yield all lines of a build from the first, and after the last one how it ended."""
         number = 0
-        while True:
-            async with self._database.transaction() as connection:
-                # The state first: when it is final, the lines read after it are all there are.
-                build = await self._builds.read(connection, build_id)
-                lines = await self._builds.list_lines(connection, build_id, after=number)
-            if lines:
-                number = lines[-1].number
-                yield [Frame(id=(line.number,), data=build_frame(str(line.number), line)) for line in lines]
-            elif build is None:
-                return
-            elif build.state.final:
-                end = LogEnd(state=build.state, failure=build.failure)
-                yield [Frame(id=(number + 1,), data=build_frame(str(number + 1), end))]
-                return
-            else:
-                await self._wakeups.wait(f"log:{build_id}", f"stream:build-{build_id}", at_most=_POLL)
+        with self._wakeups.listening(f"log:{build_id}", f"stream:build-{build_id}") as heard:
+            while True:
+                async with self._database.transaction() as connection:
+                    # The state first: when it is final, the lines read after it are all there are.
+                    build = await self._builds.read(connection, build_id)
+                    lines = await self._builds.list_lines(connection, build_id, after=number)
+                if lines:
+                    number = lines[-1].number
+                    yield [Frame(id=(line.number,), data=build_frame(str(line.number), line)) for line in lines]
+                elif build is None:
+                    return
+                elif build.state.final:
+                    end = LogEnd(state=build.state, failure=build.failure)
+                    yield [Frame(id=(number + 1,), data=build_frame(str(number + 1), end))]
+                    return
+                else:
+                    await heard.wait(at_most=_POLL)
 
     async def watch_text(self, build_id: UUID, *, after: int) -> AsyncIterator[str]:
         """Yield the lines that are there now, as plain text."""

@@ -1,54 +1,38 @@
 """Doing the work: taking builds from the queue, and bringing each to its one end."""
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID
 
 import structlog
 from heliostat_core.contracts.builds import BuildState, PlanDecision
-from heliostat_core.contracts.events import BuildFailed, BuildFinished, BuildStarted, EnvironmentCreated
+from heliostat_core.contracts.events import BuildFailed, BuildStarted
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.database import Database, DatabaseUnavailableError
 from heliostat_core.errors import ClientError, HeliostatError, UnavailableError
 from heliostat_core.units import format_duration
 from heliostat_core.wakeups import Wakeups
 from heliostat_core.work import Lease, LeaseLostError, WorkQueue
-from heliostat_runtime import ControlGroup, RuntimeHostError
+from heliostat_runtime import RuntimeHostError
 
 from ..domain.builds import MAX_ATTEMPTS, Build
-from ..domain.identity import Interpreter
+from ..domain.failures import explain_full_disk
 from ..domain.loglines import Redactor
-from ..domain.plans import FilesPlan, Host
 from ..errors import BuildFailedError
 from ..metrics import BuilderMetrics
 from ..storage.builds import BuildStorage
-from ..storage.mirrors import MirrorStorage
-from ..storage.sandboxes import BuildSandboxes, Workplace
-from ..storage.stores import Stores
-from ..storage.workplaces import WorkplaceStorage
-from .construction import CONTENT, START_SCRIPT, Attempt, ConstructionService
-from .environments import EnvironmentService
+from .attempts import AttemptService
 from .logs import BuildLog
 from .planning import Decided, PlanningService
 
 _POLL = timedelta(seconds=2)
 _WAIT_FOR_ENVIRONMENT = timedelta(seconds=1)
 _ENVIRONMENT_WORK = "environment"
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where builds work and what they leave."""
-
-    stores: Stores
-    workplaces: WorkplaceStorage
-    mirrors: MirrorStorage
 
 
 class Worker:
@@ -66,11 +50,7 @@ class Worker:
         database: Database,
         builds: BuildStorage,
         planning: PlanningService,
-        construction: ConstructionService,
-        sandboxes: BuildSandboxes,
-        places: Places,
-        environments: EnvironmentService,
-        host: Host,
+        attempts: AttemptService,
         queue: WorkQueue,
         wakeups: Wakeups,
         redactor: Redactor,
@@ -80,11 +60,7 @@ class Worker:
         self._database = database
         self._builds = builds
         self._planning = planning
-        self._construction = construction
-        self._sandboxes = sandboxes
-        self._places = places
-        self._environments = environments
-        self._host = host
+        self._attempts = attempts
         self._queue = queue
         self._wakeups = wakeups
         self._redactor = redactor
@@ -95,12 +71,13 @@ class Worker:
 
     async def work(self, kind: str) -> None:
         """Take one build after another, for ever. Several of these run at once: the bound on parallel builds."""
-        while True:
-            leases = await self._queue.claim(kind)
-            if not leases:
-                await self._wakeups.wait(f"work:{kind}", at_most=_POLL)
-            for lease in leases:
-                await self.process(lease)
+        with self._wakeups.listening(f"work:{kind}") as heard:
+            while True:
+                leases = await self._queue.claim(kind)
+                if not leases:
+                    await heard.wait(at_most=_POLL)
+                for lease in leases:
+                    await self.process(lease)
 
     async def process(self, lease: Lease) -> None:
         """Work on one build until it has ended, has to wait, or is not ours any more."""
@@ -140,6 +117,10 @@ class Worker:
             if isinstance(error, DatabaseUnavailableError):
                 raise
             await self._fail(build, log, error)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            await self._fail(build, log, explain_full_disk())
         except RuntimeHostError as error:
             await self._fail(build, log, BuildFailedError(code=error.code, message=error.message, remedy=error.remedy))
 
@@ -193,78 +174,13 @@ class Worker:
     async def _build(self, build: Build, decided: Decided, log: BuildLog) -> None:
         try:
             async with asyncio.timeout(self._deadline.total_seconds()):
-                await self._build_in_time(build, decided, log)
+                await self._attempts.build(build, decided, log)
         except TimeoutError as error:
             raise BuildFailedError(
                 code="deadline_exceeded",
                 message=f"The build took longer than {format_duration(self._deadline)} and was stopped",
                 remedy="Install less, or ask the operator for a longer BUILD_DEADLINE.",
             ) from error
-
-    async def _build_in_time(self, build: Build, decided: Decided, log: BuildLog) -> None:
-        plan, files = build.plan, decided.files
-        await log.say("fetch", f"{plan.repo} at {plan.commit}")
-        await self._places.mirrors.ensure_commit(plan.repo, plan.commit)
-        root = await self._places.workplaces.create(str(build.id), build.attempt + 1)
-        try:
-            if decided.decision is PlanDecision.FULL:
-                async with self._sandboxes.group(f"build-{build.id}-{build.attempt + 1}") as group:
-                    await self._make_environment(build, files, root, group, log)
-            await self._environments.ensure_recorded(files.environment_id)
-            await self._make_content(build, files, root, log)
-        finally:
-            await self._places.workplaces.delete(str(build.id))
-        await log.say("publish", "Ready")
-        event = BuildFinished(
-            build_id=build.id,
-            environment_id=files.environment_id,
-            content_id=files.content_id,
-            log_lines=log.count,
-        )
-        await log.end(event, actor="builder")
-        self._metrics.builds.labels(BuildState.SUCCEEDED.value, plan.decision.value).inc()
-
-    async def _make_environment(
-        self, build: Build, files: FilesPlan, root: Path, group: ControlGroup, log: BuildLog
-    ) -> None:
-        environments, contents = self._places.stores.environments, self._places.stores.contents
-        for warning in files.warnings:
-            await log.say("plan", f"Warning: {warning}")
-        staging = await environments.staging(files.environment_id)
-        try:
-            place = Workplace(
-                root=root,
-                staging=staging,
-                environment=environments.path(files.environment_id),
-                interpreter=self._find_interpreter(files.inputs.python),
-            )
-            lock = await self._construction.make(
-                Attempt(plan=build.plan, files=files, place=place, group=group, log=log)
-            )
-            if files.inputs.post_build is not None:
-                await contents.ensure(files.content_id, root / CONTENT)
-            created = EnvironmentCreated(
-                environment_id=files.environment_id,
-                build_id=build.id,
-                recipe=files.inputs.recipe,
-                python=place.interpreter.version,
-                lock=lock,
-                size=await self._places.workplaces.measure(staging),
-            )
-            manifest = created.model_dump(mode="json", exclude={"kind"})
-            manifest |= {"start_script": START_SCRIPT} if files.start else {}
-            await log.flush()  # the last moment to learn that the lease was lost
-            await environments.publish(staging, files.environment_id, manifest)
-        finally:
-            await environments.discard(staging)
-
-    async def _make_content(self, build: Build, files: FilesPlan, root: Path, log: BuildLog) -> None:
-        if await self._places.stores.contents.exists(files.content_id):
-            return
-        directory = root / CONTENT
-        await self._places.mirrors.checkout(build.plan.repo, build.plan.commit, directory)
-        await self._places.stores.contents.ensure(files.content_id, directory)
-        await log.say("content", "The repository's files are ready")
 
     async def _unless_ended(self, build_id: UUID, work: Awaitable[None]) -> None:
         """Do the work, but stop it at once when the build is ended by somebody else."""
@@ -282,15 +198,16 @@ class Worker:
                 doing.exception()  # seen; raised above, or of no interest after the end
 
     async def _wait_for_end(self, build_id: UUID) -> None:
-        while True:
-            await self._wakeups.wait(f"stream:build-{build_id}", at_most=_POLL)
-            try:
-                async with self._database.transaction() as connection:
-                    build = await self._builds.read(connection, build_id)
-            except DatabaseUnavailableError:
-                continue  # the lease decides what then happens
-            if build is None or build.state.final:
-                return
+        with self._wakeups.listening(f"stream:build-{build_id}") as heard:
+            while True:
+                await heard.wait(at_most=_POLL)
+                try:
+                    async with self._database.transaction() as connection:
+                        build = await self._builds.read(connection, build_id)
+                except DatabaseUnavailableError:
+                    continue  # the lease decides what then happens
+                if build is None or build.state.final:
+                    return
 
     async def _fail(self, build: Build, log: BuildLog, error: HeliostatError) -> None:
         await log.say("failed", error.message)
@@ -301,11 +218,3 @@ class Worker:
         await log.end(BuildFailed(build_id=build.id, error=view, log_lines=log.count), actor="builder")
         self._metrics.builds.labels(BuildState.FAILED.value, build.plan.decision.value).inc()
         self._log.info("build failed", build=str(build.id), code=error.code)
-
-    def _find_interpreter(self, minor: str) -> Interpreter:
-        for interpreter in self._host.interpreters:
-            if interpreter.minor == minor:
-                return interpreter
-        raise BuildFailedError(
-            code="no_interpreter", message=f"Python {minor} is not on this host any more", remedy="Ask the operator."
-        )

@@ -12,7 +12,7 @@ from pathlib import Path
 from heliostat_core.units import format_size
 from heliostat_runtime.files import try_lock
 
-from ..errors import RefNotFoundError, RepositoryTooLargeError, UpstreamTimeoutError
+from ..errors import BuildFailedError, RefNotFoundError, RepositoryTooLargeError, UpstreamTimeoutError
 from .commands import OutputTooLargeError
 from .git import GitClient, GitError
 
@@ -95,7 +95,19 @@ class MirrorStorage:
         ------
         RepositoryTooLargeError
             Its files are larger than a fetch may be.
+        BuildFailedError
+            git cannot write them.
         """
+        try:
+            await self._checkout(url, commit, directory)
+        except GitError as error:
+            raise BuildFailedError(
+                code="checkout_failed",
+                message=f"The commit's files cannot be written: {error}",
+                remedy="Check out the commit yourself; a name or link in it may be one that git refuses.",
+            ) from error
+
+    async def _checkout(self, url: str, commit: str, directory: Path) -> None:
         mirror = self._path(url)
         await self._check_size(mirror, url, commit)
         await self._git.run("init", "-q", "--template=", "--", str(directory))
