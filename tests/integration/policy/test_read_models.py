@@ -8,15 +8,16 @@ import httpx
 import pytest
 from heliostat_core.contracts.events import Event, SessionCreated, SessionDeleted, SessionStarted, SessionStopped
 from heliostat_core.database import Database
-from heliostat_core.eventstore import EventStore, NewEvent
+from heliostat_core.eventstore import EventStore, NewEvent, Projection
 from heliostat_core.ids import session_stream
 from heliostat_core.metrics import create_registry
 from heliostat_core.schema import decisions, policies, usage
 from heliostat_core.schema.version import SchemaOutdatedError
+from heliostat_core.serve import rebuild_read_models
 from heliostat_policy.config import PolicyConfig
 from heliostat_policy.factory import ProcessContext
-from heliostat_policy.main import rebuild_read_models
 from heliostat_policy.services.clock import utc_now
+from heliostat_policy.storage.projections import DecisionProjection, PolicyProjection, UsageProjection
 from sqlalchemy import select, text
 
 from tests.integration.policy.conftest import DECIDER, DEFAULT_POLICY, wait_until
@@ -80,7 +81,8 @@ async def test_rebuilding_from_the_log_gives_the_same_read_models(
     await policy.put("api/v1/policies", headers=admin, json={"source": source})
     await wait_for_usage(database, {"a": True, "b": True})
     before = await read_tables(database)
-    assert await rebuild_read_models(config) == 8
+    projections: list[Projection] = [PolicyProjection(), DecisionProjection(), UsageProjection()]
+    assert await rebuild_read_models("policy", config, projections=projections) == 8
     assert await read_tables(database) == before
     assert [len(rows) for rows in before.values()] == [2, 2, 2]
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .contracts.model import ErrorView
-from .errors import HeliostatError, UnauthenticatedError
+from .errors import ForbiddenError, HeliostatError, UnauthenticatedError
 from .metrics import HttpMetrics
 
 Readiness = Callable[[], Awaitable[list[str]]]
@@ -150,3 +150,23 @@ async def _render_bug(request: Request, error: Exception) -> JSONResponse:
     structlog.get_logger().error("request failed", error=repr(error), exc_info=error)
     problem = HeliostatError("Something went wrong inside Heliostat", remedy="Report it with this request id.")
     return build_error_response(request, problem, status=500, code="internal_error")
+
+
+def documented(*errors: type[HeliostatError]) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's errors for OpenAPI; a missing token or a malformed request can happen to every route."""
+    invalid = {"model": ErrorView, "description": "`invalid_request`: The request does not have the documented form."}
+    described: dict[int | str, dict[str, Any]] = {422: invalid}
+    always: tuple[type[HeliostatError], ...] = (UnauthenticatedError, ForbiddenError)
+    for error in (*always, *errors):
+        known = described.setdefault(error.status, {"model": ErrorView, "description": ""})
+        text = f"`{error.code}`: {(error.__doc__ or '').strip().splitlines()[0]}"
+        known["description"] = f"{known['description']}\n\n{text}".strip()
+    return described
+
+
+def under(base_path: str, *routers: APIRouter) -> APIRouter:
+    """Put routers under a base path that ends with a slash."""
+    based = APIRouter(prefix=base_path.rstrip("/"))
+    for router in routers:
+        based.include_router(router)
+    return based

@@ -3,32 +3,23 @@
 ``python -m heliostat_policy`` serves; ``python -m heliostat_policy rebuild`` makes the read models again from the log.
 """
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypedDict
 
-import structlog
-from fastapi import APIRouter, FastAPI
-from heliostat_core.database import Database
-from heliostat_core.errors import HeliostatError
-from heliostat_core.eventstore import Projection, rebuild
-from heliostat_core.logging import configure_logging
+from fastapi import FastAPI
 from heliostat_core.metrics import create_registry
-from heliostat_core.schema.version import ensure_current
-from heliostat_core.serve import serve
-from heliostat_core.web import create_health_router, create_service_app
+from heliostat_core.serve import run_service
+from heliostat_core.web import create_health_router, create_service_app, under
 
 from .background import build_jobs
 from .config import PolicyConfig
-from .factory import SERVICE, ProcessContext, build_store
+from .factory import SERVICE, ProcessContext
 from .handlers import decisions, policies, policy
 from .services.clock import Clock, utc_now
 from .storage.projections import DecisionProjection, PolicyProjection, UsageProjection
 
 BASE_PATH = "/services/policy/"
-_USAGE = "usage: python -m heliostat_policy [rebuild]"
 
 
 class State(TypedDict):
@@ -58,36 +49,15 @@ def create_app(config: PolicyConfig, *, clock: Clock = utc_now) -> FastAPI:
 
     app = create_service_app(title="Heliostat policy", base_path=BASE_PATH, registry=registry, lifespan=lifespan)
     app.include_router(create_health_router(registry=registry, readiness=list_missing))
-    for router in (policy.router, policies.router, decisions.router):
-        app.include_router(_under_base(router))
+    app.include_router(under(BASE_PATH, policy.router, policies.router, decisions.router))
     return app
 
 
-def _under_base(router: APIRouter) -> APIRouter:
-    based = APIRouter(prefix=BASE_PATH.rstrip("/"))
-    based.include_router(router)
-    return based
-
-
-async def rebuild_read_models(config: PolicyConfig) -> int:
-    """Make all read models again from the log and return the number of events read."""
-    async with Database.open(config.database_url, application=f"{SERVICE}-rebuild") as database:
-        await ensure_current(database)
-        projections: list[Projection] = [PolicyProjection(), DecisionProjection(), UsageProjection()]
-        return await rebuild(build_store(database), projections)
-
-
 def main() -> None:
-    """Run what the command line asks for."""
-    if sys.argv[1:] not in ([], ["rebuild"]):
-        sys.exit(_USAGE)
-    config = PolicyConfig()
-    configure_logging(service=SERVICE, log_format=config.log_format)
-    if sys.argv[1:] == ["rebuild"]:
-        try:
-            events = asyncio.run(rebuild_read_models(config))
-        except HeliostatError as error:
-            sys.exit(f"{error.message}. {error.remedy or ''}")
-        structlog.get_logger().info("read models rebuilt", events=events)
-        return
-    serve(create_app(config), config)
+    """Run the process."""
+    run_service(
+        SERVICE,
+        PolicyConfig(),
+        create_app=create_app,
+        projections=[PolicyProjection(), DecisionProjection(), UsageProjection()],
+    )

@@ -3,32 +3,23 @@
 ``python -m heliostat_sessions`` serves; with ``rebuild`` it makes the read models again from the log.
 """
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypedDict
 
-import structlog
-from fastapi import APIRouter, FastAPI
-from heliostat_core.database import Database
-from heliostat_core.errors import HeliostatError
-from heliostat_core.eventstore import rebuild
-from heliostat_core.logging import configure_logging
+from fastapi import FastAPI
 from heliostat_core.metrics import create_registry
-from heliostat_core.schema.version import ensure_current
-from heliostat_core.serve import serve
-from heliostat_core.web import create_health_router, create_service_app
+from heliostat_core.serve import run_service
+from heliostat_core.web import create_health_router, create_service_app, under
 from starlette.staticfiles import StaticFiles
 
 from .background import build_jobs
 from .config import BASE_PATH, SessionsConfig
-from .factory import ProcessContext, build_projections, build_store
+from .factory import ProcessContext, build_projections
 from .handlers import activity, launches, login, pages, sessions
 
 SERVICE = "sessions"
-_USAGE = "usage: python -m heliostat_sessions [rebuild]"
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -61,36 +52,13 @@ def create_app(config: SessionsConfig) -> FastAPI:
     app = create_service_app(title="Heliostat sessions", base_path=BASE_PATH, registry=registry, lifespan=lifespan)
     health = create_health_router(registry=registry, readiness=list_missing)
     app.include_router(health)
-    for router in (health, launches.router, sessions.router, activity.router, login.router, pages.router):
-        app.include_router(_under_base(router))
+    app.include_router(
+        under(BASE_PATH, health, launches.router, sessions.router, activity.router, login.router, pages.router)
+    )
     app.mount(f"{BASE_PATH}static", StaticFiles(directory=_STATIC), name="static")
     return app
 
 
-def _under_base(router: APIRouter) -> APIRouter:
-    based = APIRouter(prefix=BASE_PATH.rstrip("/"))
-    based.include_router(router)
-    return based
-
-
-async def rebuild_read_models(config: SessionsConfig) -> int:
-    """Make all read models again from the log and return the number of events read."""
-    async with Database.open(config.database_url, application=f"{SERVICE}-rebuild") as database:
-        await ensure_current(database)
-        return await rebuild(build_store(database), build_projections())
-
-
 def main() -> None:
-    """Run what the command line asks for."""
-    if sys.argv[1:] not in ([], ["rebuild"]):
-        sys.exit(_USAGE)
-    config = SessionsConfig()
-    configure_logging(service=SERVICE, log_format=config.log_format)
-    if sys.argv[1:] == ["rebuild"]:
-        try:
-            events = asyncio.run(rebuild_read_models(config))
-        except HeliostatError as error:
-            sys.exit(f"{error.message}. {error.remedy or ''}")
-        structlog.get_logger().info("read models rebuilt", events=events)
-        return
-    serve(create_app(config), config)
+    """Run the process."""
+    run_service(SERVICE, SessionsConfig(), create_app=create_app, projections=build_projections())

@@ -14,10 +14,11 @@ from heliostat_core.contracts.policy import (
 )
 from heliostat_core.database import DatabaseUnavailableError
 from heliostat_core.errors import NotFoundError
+from heliostat_core.web import documented
 
 from ..domain.records import DecisionFilter
 from ..errors import AdmissionTimeoutError
-from .dependencies import CorrelationId, DecidingCaller, ReadingCaller, Services, documented, reads_all
+from .dependencies import CorrelationId, DecidingCaller, ReadingCaller, Services, reads_all
 
 router = APIRouter(prefix="/api/v1/decisions", tags=["decisions"])
 

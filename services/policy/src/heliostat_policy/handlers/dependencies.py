@@ -1,12 +1,11 @@
 """Who asks, and what they may: in the signature of every handler."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 from uuid import UUID
 
 from fastapi import Depends, Header, Request
 from heliostat_core.auth import Principal, Scope, read_token
-from heliostat_core.contracts.model import ErrorView
-from heliostat_core.errors import ForbiddenError, HeliostatError, UnauthenticatedError
+from heliostat_core.errors import ForbiddenError
 
 from ..factory import Factory, ProcessContext
 
@@ -65,18 +64,6 @@ def resolve_user(caller: Principal, user: str | None) -> str:
     if not reads_all(caller):
         raise ForbiddenError(scope=Scope.ADMIN.value)
     return user
-
-
-def documented(*errors: type[HeliostatError]) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's errors for OpenAPI; a missing token or a malformed request can happen to every route."""
-    invalid = {"model": ErrorView, "description": "`invalid_request`: The request does not have the documented form."}
-    described: dict[int | str, dict[str, Any]] = {422: invalid}
-    always: tuple[type[HeliostatError], ...] = (UnauthenticatedError, ForbiddenError)
-    for error in (*always, *errors):
-        known = described.setdefault(error.status, {"model": ErrorView, "description": ""})
-        text = f"`{error.code}`: {(error.__doc__ or '').strip().splitlines()[0]}"
-        known["description"] = f"{known['description']}\n\n{text}".strip()
-    return described
 
 
 AdminCaller = Annotated[Principal, Depends(get_admin)]

@@ -7,10 +7,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse, Response
 from heliostat_core.contracts.policy import PolicyChange, PolicyChangeView, PolicyVersionsView
 from heliostat_core.database import DatabaseUnavailableError
+from heliostat_core.web import documented
 from pydantic import ValidationError
 
 from ..errors import InvalidPolicyError, PolicyTooLargeError, PolicyVersionConflictError
-from .dependencies import AdminCaller, Services, documented
+from .dependencies import AdminCaller, Services
 
 router = APIRouter(prefix="/api/v1", tags=["policies"])
 

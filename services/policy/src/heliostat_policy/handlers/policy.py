@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from heliostat_core.contracts.policy import EffectivePolicyView
 from heliostat_core.database import DatabaseUnavailableError
+from heliostat_core.web import documented
 
-from .dependencies import ReadingCaller, Services, documented, resolve_user
+from .dependencies import ReadingCaller, Services, resolve_user
 
 router = APIRouter(prefix="/api/v1", tags=["policy"])
 

@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter
 from heliostat_core.contracts.sessions import ActivityReport
+from heliostat_core.web import documented
 
-from .dependencies import Server, Services, documented
+from .dependencies import Server, Services
 
 router = APIRouter(prefix="/api/v1/activity", tags=["activity"])
 

@@ -1,11 +1,10 @@
 """Who asks, and what they may: in the signature of every handler."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from fastapi import Depends, Header, Query, Request
 from heliostat_core.auth import Principal, Scope, read_token
-from heliostat_core.contracts.model import ErrorView
-from heliostat_core.errors import ForbiddenError, HeliostatError, NotFoundError, UnauthenticatedError
+from heliostat_core.errors import ForbiddenError, NotFoundError
 
 from ..domain.cookies import BrowserSession
 from ..errors import CsrfError
@@ -82,14 +81,3 @@ def resolve_owner(
 
 
 Owner = Annotated[str, Depends(resolve_owner)]
-
-
-def documented(*errors: type[HeliostatError]) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's errors for OpenAPI; a missing token can happen to every route."""
-    described: dict[int | str, dict[str, Any]] = {}
-    always: tuple[type[HeliostatError], ...] = (UnauthenticatedError, ForbiddenError)
-    for error in (*always, *errors):
-        known = described.setdefault(error.status, {"model": ErrorView, "description": ""})
-        text = f"`{error.code}`: {(error.__doc__ or '').strip().splitlines()[0]}"
-        known["description"] = f"{known['description']}\n\n{text}".strip()
-    return described

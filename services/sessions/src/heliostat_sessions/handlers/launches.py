@@ -9,6 +9,7 @@ from heliostat_core.clients import PeerUnavailableError
 from heliostat_core.contracts.launches import LaunchRequest, LaunchView
 from heliostat_core.errors import NotFoundError
 from heliostat_core.sse import BadEventIdError, FeedResponse, read_event_id
+from heliostat_core.web import documented
 
 from ..errors import (
     IdempotencyKeyInvalidError,
@@ -17,7 +18,7 @@ from ..errors import (
     PathOutsideError,
     ServerNameInvalidError,
 )
-from .dependencies import Owner, Services, User, documented
+from .dependencies import Owner, Services, User
 
 router = APIRouter(prefix="/api/v1/launches", tags=["launches"])
 

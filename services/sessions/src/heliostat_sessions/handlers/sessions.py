@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Query, Response
 from heliostat_core.auth import HubUnavailableError
 from heliostat_core.contracts.sessions import SessionRequest, SessionState, SessionView
 from heliostat_core.errors import NotFoundError
+from heliostat_core.web import documented
 
 from ..domain.urls import from_segment
 from ..errors import AdmissionRefusedError, ServerNameInvalidError, SessionBusyError, SessionExistsError
-from .dependencies import Owner, Services, User, documented
+from .dependencies import Owner, Services, User
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 
