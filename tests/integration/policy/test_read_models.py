@@ -32,7 +32,7 @@ async def append_session(database: Database, name: str, *more: type[Event]) -> N
     for kind in more:
         fields: dict[str, Any] = {"session_id": session_id}
         if kind is SessionStarted:
-            fields |= {"started_at": NOW, "limits": None, "enforcement": []}
+            fields |= {"started_at": NOW, "enforcement": []}
         else:
             fields |= {"observed_at": NOW}
         events.append(kind(**fields))

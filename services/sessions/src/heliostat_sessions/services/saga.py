@@ -209,7 +209,10 @@ class LaunchSaga:
     async def _ask_for_build(self, launch: Launch) -> Launch:
         plan = launch.planned
         request = BuildRequest(repo=plan.repo, ref=plan.commit, provider=plan.provider)
-        build = await self._builder.ensure_build(request, user=launch.requested.user, correlation_id=launch.id)
+        asked = launch.requested
+        build = await self._builder.ensure_build(
+            request, user=asked.user, groups=asked.groups, correlation_id=launch.id
+        )
         awaited = kinds.LaunchBuildAwaited(launch_id=launch.id, build_id=build.id)
         if build.state is BuildState.SUCCEEDED:
             return await self._journal.append(launch, awaited, self._built(launch, build.id))
