@@ -11,7 +11,8 @@ from heliostat_core.database import Database
 from heliostat_core.eventstore import Cursor, EventStore, Follower, NewEvent, Recorded, StreamConflictError, rebuild
 from heliostat_core.ids import StreamId
 from heliostat_core.migrate import build_alembic_config
-from heliostat_core.schema.version import HEAD, ensure_current
+from heliostat_core.migrations import HEAD
+from heliostat_core.schema.version import ensure_current
 from sqlalchemy import Column, Integer, MetaData, Table, Text, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection

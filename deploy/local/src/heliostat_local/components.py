@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 import httpx
+from heliostat_core.migrations import HEAD
 
 from .base_environment import BaseEnvironment
 from .component import Component
@@ -40,6 +41,8 @@ def build_components(
     """Describe Postgres, the proxy, the three services and JupyterHub to the supervisor."""
 
     async def migrate() -> None:
+        if await postgres.read_schema_version() == HEAD:
+            return  # importing Alembic would hold back every start by more than a second
         await run_step(
             "Bringing the database to the newest schema",
             [sys.executable, "-m", "heliostat_core.migrate"],

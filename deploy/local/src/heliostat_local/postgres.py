@@ -166,6 +166,17 @@ class PostgresCluster:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as e:
             raise CommandFailedError(purpose="Making the database roles", output=str(e)) from e
 
+    async def read_schema_version(self) -> str | None:
+        """Return the migration the database is at; None for an empty one."""
+        connection = await self._connect(DATABASE)
+        try:
+            if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+                return None
+            version: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")
+            return version
+        finally:
+            await connection.close()
+
     async def _ensure_roles(self, connection: "asyncpg.Connection") -> None:
         # A failed statement must not put a password into the log.
         await connection.execute("SET log_min_error_statement = panic")

@@ -4,9 +4,7 @@ from sqlalchemy import text
 
 from ..database import Database
 from ..errors import HeliostatError
-
-HEAD = "20261123_0001"
-"""The newest migration; a test compares it with the history."""
+from ..migrations import HEAD
 
 
 class SchemaOutdatedError(HeliostatError):
