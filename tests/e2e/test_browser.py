@@ -67,8 +67,8 @@ def test_from_signing_in_to_the_files_of_a_repository(page: Page, person: Person
     expect(row.get_by_role("link", name=f"/user/{person.name}/survey/")).to_be_visible()
 
 
-def test_a_reload_during_a_build_loses_nothing_and_starts_nothing_twice(
-    page: Page, person: Person, git: GitServer
+def test_a_reload_and_a_killed_service_during_a_build_lose_nothing_and_start_nothing_twice(
+    stack: Stack, page: Page, person: Person, git: GitServer
 ) -> None:
     repository = git.create("astro/reload")
     repository.commit({"postBuild": SLOW_POST_BUILD, "notes.md": "# Notes"}, executable=("postBuild",))
@@ -77,6 +77,7 @@ def test_a_reload_during_a_build_loses_nothing_and_starts_nothing_twice(
     expect(log).to_contain_text(f"part 5 of {PARTS}")
     page.reload()
     expect(log).to_contain_text(f"part 10 of {PARTS}")
+    stack.kill("sessions")
     page.wait_for_url(f"**/user/{person.name}/reload/lab**")
 
     launches = launches_of(person)

@@ -1,6 +1,7 @@
 import { base, send } from "./api.js";
 
 const RETRY = 2000; // milliseconds before another connection where the browser gave up
+const SILENCE = 20000; // milliseconds; more than the service's heartbeat, which a page cannot see
 const find = (id) => document.getElementById(id);
 const id = find("launch").dataset.id;
 const log = find("log");
@@ -10,15 +11,24 @@ const going = location.hash === "#open" || find("launch").dataset.final === "fal
 let last = ""; // id of the last message
 let lines = []; // not yet shown
 let source;
+let timer;
 
 // While a connection is only interrupted the browser resumes it by itself, after the last id it has. After an answer
-// other than 200, such as the proxy's 503 while the service restarts, it gives up: then this page resumes.
+// other than 200, such as the proxy's 503 while the service restarts, it gives up: then this page resumes. And the proxy
+// keeps a connection open whose service was killed: so this page also resumes when nothing has come for a while.
 function connect() {
+  source?.close();
+  resumeAfter(SILENCE);
   source = new EventSource(`${base}api/v1/launches/${id}/events${last && `?after=${last}`}`);
   source.addEventListener("message", receive);
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(resume, RETRY);
+    if (source.readyState === EventSource.CLOSED) resumeAfter(RETRY);
   });
+}
+
+function resumeAfter(delay) {
+  clearTimeout(timer);
+  timer = setTimeout(resume, delay);
 }
 
 async function resume() {
@@ -29,7 +39,7 @@ async function resume() {
       location.reload(); // signs in again, or says what is the matter
     } else {
       find("status").textContent = "The connection is lost; trying again. The launch goes on.";
-      setTimeout(resume, RETRY);
+      resumeAfter(RETRY);
     }
     return;
   }
@@ -39,6 +49,7 @@ async function resume() {
 function receive(event) {
   const message = JSON.parse(event.data);
   last = event.lastEventId;
+  resumeAfter(SILENCE);
   if (message.line === undefined) find("status").textContent = message.message;
   if (message.progress !== undefined) find("progress").value = message.progress;
   if (!message.error) show(message.message);
@@ -59,6 +70,7 @@ function flush() {
 
 function finish(message) {
   source.close();
+  clearTimeout(timer);
   find("cancel").hidden = true;
   find("progress").hidden = true;
   if (message.url) {
