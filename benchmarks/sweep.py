@@ -101,15 +101,14 @@ async def _insert_sessions(postgres: Postgres, database: str, hub: FakeHub, *, d
 
 
 def _make_session(session_id: UUID, user: str, name: str, started: datetime) -> tuple[Any, ...]:
-    limits = '{"cpu": 1.0, "memory": 2000000000, "storage": 2147483648}'
-    return (session_id, user, name, "https://git.example/astro/survey", "0" * 40, "e" * 32, started, limits)
+    return (session_id, user, name, "https://git.example/astro/survey", "0" * 40, "e" * 32, started)
 
 
 _INSERT_SESSION = """
 INSERT INTO sessions
     (id, version, "user", server_name, origin, state, repo, ref, commit, environment_id, started_at, last_activity,
-     activity_source, observed_at, limits, created_at)
-VALUES ($1, 5, $2, $3, 'launch', 'running', $4, 'HEAD', $5, $6, $7, $7, 'start', $7, $8, $7)
+     activity_source, observed_at, created_at)
+VALUES ($1, 5, $2, $3, 'launch', 'running', $4, 'HEAD', $5, $6, $7, $7, 'start', $7, $7)
 """
 _INSERT_OBSERVATION = """
 INSERT INTO observations (session_id, last_activity, source, observed_at, reported_at, groups)
