@@ -8,7 +8,6 @@ from heliostat_core.contracts.policy import AdmissionView
 from heliostat_core.grants import Grant
 from heliostat_runtime import RuntimeHostError, ServerProcess, ServerSpec, Volume, VolumeBusyError
 from jupyterhub.spawner import Spawner
-from jupyterhub.utils import random_port
 from tornado import web
 from typing_extensions import override
 
@@ -23,6 +22,7 @@ from .plan import (
     describe_origin,
     describe_unenforced,
 )
+from .ports import find_free_port
 from .progress import Steps
 
 _GRACE = timedelta(seconds=8)  # JupyterLab ends within two seconds; the hub answers 202 after ten
@@ -140,7 +140,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
             await host.grants.record(volume.volume_id, grant)
         self._steps.add(40, "Storage is ready")
         await self._stop_leftover()
-        self.port = random_port()
+        self.port = find_free_port()
         self.default_url = build_default_url(grant.path if grant else None)
         self.mem_limit, self.cpu_limit = admission.rules.memory, admission.rules.cpu
         self._process = await host.servers.start(await self._build_spec(volume, grant, admission))
