@@ -64,7 +64,7 @@ types: init-dev ## check the types
 	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src tests benchmarks)
 
 test: init-dev test-packages lint types ## everything CI checks: style, types and all tests
-	$(PYTEST) $(ARGS)
+	$(PYTEST) --numprocesses 2 --dist loadgroup $(ARGS)
 
 test-unit: init-dev ## the tests that start nothing
 	$(PYTEST) tests/unit $(ARGS)
