@@ -45,6 +45,10 @@ _READ_CORRELATED = text(
     f"SELECT {_COLUMNS} FROM events WHERE correlation_id = :correlation_id ORDER BY position LIMIT :most"  # noqa: S608 a constant
 )
 
+_READ_AT = text(
+    f"SELECT {_COLUMNS} FROM events WHERE position = ANY(:positions) ORDER BY position DESC"  # noqa: S608 a constant
+)
+
 
 class StreamConflictError(ConflictError):
     """Somebody else appended to the stream first; read it again and decide again."""
@@ -180,6 +184,10 @@ class EventStore:
         """List all events of one correlation id (one launch across services) by position."""
         values = {"correlation_id": correlation_id, "most": most}
         return [_to_recorded(row) for row in await connection.execute(_READ_CORRELATED, values)]
+
+    async def list_at(self, connection: AsyncConnection, positions: Sequence[int]) -> list[Recorded]:
+        """List the events at these positions, newest first."""
+        return [_to_recorded(row) for row in await connection.execute(_READ_AT, {"positions": list(positions)})]
 
 
 def _place(event: NewEvent, stream: StreamId, version: int, row: Any) -> Recorded:

@@ -31,6 +31,7 @@ GRANTS: dict[str, dict[str, str]] = {
         "observations": _ALL,
         "build_log_lines": _READ,
         "builds": _READ,
+        "decisions": _READ,
         "alembic_version": _READ,
     },
     "heliostat_policy": {

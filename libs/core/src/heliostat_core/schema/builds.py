@@ -30,6 +30,7 @@ builds = Table(
     Index("ix_builds_repo_created_at", "repo", "created_at"),
     Index("ix_builds_created_at", "created_at"),
     Index("ix_builds_image_id_created_at", "image_id", "created_at"),
+    Index("ix_builds_requesters", "requesters", postgresql_using="gin"),
 )
 
 build_log_lines = Table(

@@ -20,5 +20,6 @@ events = Table(
     Column("data", JSONB, nullable=False),
     Index("uq_events_stream_version", "stream", "version", unique=True),
     Index("ix_events_xid_position", "xid", "position"),
+    Index("ix_events_kind_position", "kind", "position"),
     Index("ix_events_correlation_id", "correlation_id", postgresql_where=text("correlation_id IS NOT NULL")),
 )

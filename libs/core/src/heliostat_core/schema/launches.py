@@ -39,4 +39,5 @@ launches = Table(
     ),
     Index("ix_launches_user_created_at", "user", "created_at"),
     Index("ix_launches_session_id", "session_id"),
+    Index("ix_launches_repo", "repo"),
 )

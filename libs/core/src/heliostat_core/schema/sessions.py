@@ -33,6 +33,9 @@ sessions = Table(
     Index(
         "uq_sessions_user_server_name", "user", "server_name", unique=True, postgresql_where=text("deleted_at IS NULL")
     ),
+    Index("ix_sessions_user", "user"),
+    Index("ix_sessions_repo", "repo"),
+    Index("ix_sessions_environment_id_started_at", "environment_id", "started_at"),
     Index("ix_sessions_state", "state", postgresql_where=text("deleted_at IS NULL")),
 )
 
