@@ -28,11 +28,37 @@ class PathOutsideError(ClientError):
     code = "path_outside"
     status = 422
 
-    def __init__(self, *, path: str) -> None:
+    def __init__(self, *, path: str, field: str = "path") -> None:
         super().__init__(
             f"{path!r} does not name a file or folder of the repository",
-            field="path",
+            field=field,
             remedy="Give a path relative to the repository's root, without '..', '//' or a scheme.",
+        )
+
+
+class UrlPathOutsideError(ClientError):
+    """The URL path to open leads out of the server."""
+
+    code = "urlpath_outside"
+    status = 422
+
+    def __init__(self, *, urlpath: str) -> None:
+        super().__init__(
+            f"{urlpath!r} does not name a page of the server",
+            field="urlpath",
+            remedy="Give a path such as 'lab/tree/intro.ipynb', without a host, '..' or backslashes.",
+        )
+
+
+class OpeningAmbiguousError(ClientError):
+    """A path and a URL path were given, and only one page can be opened."""
+
+    code = "opening_ambiguous"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Both a path and a URL path were given", field="urlpath", remedy="Give the one that is to be opened."
         )
 
 
@@ -215,3 +241,55 @@ class UserUnknownError(ClientError):
 
     def __init__(self, *, user: str) -> None:
         super().__init__(f"JupyterHub does not know the user {user!r}", remedy="Sign in to JupyterHub once.")
+
+
+class EventKindUnknownError(ClientError):
+    """There is no such kind of event."""
+
+    code = "event_kind_unknown"
+    status = 422
+
+    def __init__(self, *, kind: str) -> None:
+        super().__init__(
+            f"{kind!r} is not a kind of event, nor the beginning of one",
+            field="kind",
+            remedy="Use one such as 'launch', 'launch.ready' or 'decision.made.v1'; docs/events.md lists them.",
+        )
+
+
+class GuestUnknownError(ClientError):
+    """The hub knows no such user or group."""
+
+    code = "guest_unknown"
+    status = 422
+
+    def __init__(self, *, kind: str, name: str) -> None:
+        super().__init__(
+            f"JupyterHub knows no {kind} {name!r}",
+            field=kind,
+            remedy="Check the name; a user has to have signed in once." if kind == "user" else "Check the name.",
+        )
+
+
+class GuestIsOwnerError(ClientError):
+    """A server was to be shared with its owner."""
+
+    code = "guest_is_owner"
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__("This is your own server", field="user", remedy="Name somebody else.")
+
+
+class ShareScopeMissingError(ClientError):
+    """The caller's token does not hold the hub's scopes for sharing."""
+
+    code = "share_scope_missing"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This token may not change who has access to your servers",
+            remedy="Use one with the scopes 'shares!user', 'read:users:name' and 'read:groups:name', such as one from "
+            "the hub's Token page without chosen scopes; in a browser, sign out and in again.",
+        )

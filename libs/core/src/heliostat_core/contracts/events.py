@@ -91,6 +91,7 @@ class LaunchRequested(WireModel):
     ref: str
     provider: str | None
     path: str | None
+    urlpath: str | None = None
     server_name: str | None
     new: bool
     idempotency_key: str | None
@@ -148,10 +149,13 @@ class LaunchProgressed(WireModel):
 
 
 class LaunchReady(WireModel):
+    """``url`` shows what was asked for; ``server_url`` is the server itself, with a slash at the end."""
+
     kind: Literal["launch.ready.v1"] = "launch.ready.v1"
     launch_id: UUID
     session_id: UUID
     url: str
+    server_url: str | None = None
 
 
 class LaunchRefused(WireModel):

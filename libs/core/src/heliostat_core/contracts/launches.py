@@ -37,6 +37,9 @@ class LaunchRequest(WireModel):
     ref: str = Field(default="HEAD", max_length=255)
     provider: str | None = Field(default=None, max_length=20)
     path: str | None = Field(default=None, max_length=1000, description="file or folder to open in JupyterLab")
+    urlpath: str | None = Field(
+        default=None, max_length=2000, description="instead of a path: what to open, as a URL path of the server"
+    )
     server_name: str | None = Field(default=None, max_length=255)
     new: bool = False
 

@@ -15,8 +15,10 @@ from ..errors import (
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
     LaunchFinishedError,
+    OpeningAmbiguousError,
     PathOutsideError,
     ServerNameInvalidError,
+    UrlPathOutsideError,
 )
 from .dependencies import Owner, Services, User
 
@@ -29,6 +31,8 @@ router = APIRouter(prefix="/api/v1/launches", tags=["launches"])
     summary="Launch a repository",
     responses=documented(
         PathOutsideError,
+        UrlPathOutsideError,
+        OpeningAmbiguousError,
         ServerNameInvalidError,
         IdempotencyKeyInvalidError,
         IdempotencyKeyReusedError,

@@ -18,14 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.launch import Launch, build_launch
 from ..domain.names import is_server_name
+from ..domain.openings import build_opening
 from ..domain.servers import HubUser
-from ..domain.urls import is_inner_path
 from ..errors import (
     HubRefusedError,
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
     LaunchFinishedError,
-    PathOutsideError,
     ServerNameInvalidError,
 )
 from ..storage.hub import HubClient
@@ -38,7 +37,7 @@ WORK = "launch"
 """Kind of the work items of launches."""
 
 _LONGEST_KEY = 255
-_REQUEST_FIELDS = {"repo", "ref", "provider", "path", "server_name", "new"}
+_REQUEST_FIELDS = {"repo", "ref", "provider", "path", "urlpath", "server_name", "new"}
 
 
 class LaunchService:
@@ -72,7 +71,9 @@ class LaunchService:
 
         Raises
         ------
-        PathOutsideError, ServerNameInvalidError, IdempotencyKeyInvalidError, IdempotencyKeyReusedError
+        PathOutsideError, UrlPathOutsideError, OpeningAmbiguousError
+            What it is to open is not in the server, or is named twice.
+        ServerNameInvalidError, IdempotencyKeyInvalidError, IdempotencyKeyReusedError
             The request is wrong.
         PeerRefusedError, PeerUnavailableError
             The builder cannot plan it.
@@ -231,9 +232,10 @@ def _check(request: LaunchRequest, key: str | None) -> LaunchRequest:
     if key is not None and not (0 < len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
         raise IdempotencyKeyInvalidError
     path = request.path.removesuffix("/") if request.path else None
-    if path and not is_inner_path(path):
-        raise PathOutsideError(path=path)
+    opening = build_opening(path=path, urlpath=request.urlpath)
     name = request.server_name or None
     if name is not None and not is_server_name(name):
         raise ServerNameInvalidError(name=name)
-    return request.model_copy(update={"path": path or None, "server_name": name, "ref": request.ref or "HEAD"})
+    urlpath = opening if request.urlpath else None
+    changes = {"path": path or None, "urlpath": urlpath, "server_name": name, "ref": request.ref or "HEAD"}
+    return request.model_copy(update=changes)

@@ -26,6 +26,7 @@ from heliostat_core.work import Lease
 from ..domain.choice import Choice, choose_server
 from ..domain.launch import Launch
 from ..domain.names import DERIVED_LENGTH
+from ..domain.openings import build_opening
 from ..domain.refusals import build_refusal
 from ..domain.servers import HubServer, HubUser
 from ..domain.urls import build_server_path, build_server_url
@@ -366,8 +367,13 @@ class LaunchSaga:
 
     def _ready(self, launch: Launch, name: str, session_id: UUID, server_url: str) -> kinds.LaunchReady:
         path = server_url if server_url.startswith("/") else build_server_path(user=launch.requested.user, name=name)
-        url = build_server_url(public=self._public, server_url=path, path=launch.requested.path)
-        return kinds.LaunchReady(launch_id=launch.id, session_id=session_id, url=url)
+        opening = build_opening(path=launch.requested.path, urlpath=launch.requested.urlpath)
+        return kinds.LaunchReady(
+            launch_id=launch.id,
+            session_id=session_id,
+            url=build_server_url(public=self._public, server_url=path, opening=opening),
+            server_url=f"{self._public}{path}",
+        )
 
     async def _give_up(self, launch: Launch, error: HeliostatError) -> Launch:
         launch = await self._journal.load(launch.id)

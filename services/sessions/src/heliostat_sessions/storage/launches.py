@@ -48,7 +48,7 @@ async def _apply_stream(connection: AsyncConnection, events: Sequence[Recorded])
 
 
 def _build_row(data: kinds.LaunchRequested, event: Recorded) -> dict[str, Any]:
-    fields = data.model_dump(exclude={"kind", "launch_id"})
+    fields = data.model_dump(exclude={"kind", "launch_id", "urlpath"})
     return fields | {"id": data.launch_id, "state": "requested", "created_at": event.time}
 
 
