@@ -39,14 +39,18 @@ from .services.reconcile import Reconciler
 from .services.runner import WorkRunner
 from .services.saga import LaunchSaga
 from .services.sessions import SessionService
+from .services.sharing import SharingService
 from .services.spawning import SpawnService
+from .services.timeline import TimelineService
 from .services.volumes import VolumeService
 from .storage.host import Host
 from .storage.hub import HubClient
 from .storage.hub_oauth import HubOAuthClient
+from .storage.hub_shares import HubShareClient
 from .storage.launches import LaunchProjection, LaunchStorage
 from .storage.log_lines import LogLineStorage
 from .storage.sessions import SessionProjection, SessionStorage
+from .storage.timeline import TimelineStorage
 
 _HUB_TIMEOUT = httpx.Timeout(10, connect=3)
 
@@ -153,6 +157,15 @@ class Factory:
             views=SessionViews(public=config.public, api=api),
             metrics=self.metrics,
             unenforced=host.unenforced,
+        )
+        self.timeline = TimelineService(store=self.store, timeline=TimelineStorage(), base=base, public=config.public)
+        self.sharing = SharingService(
+            ledger=ledger,
+            sessions=session_storage,
+            policy=open_.policy,
+            shares=HubShareClient(client=open_.hub_http),
+            public=config.public,
+            api=api,
         )
         self.activity = ActivityService(ledger=ledger, sessions=session_storage, reconciler=self.reconciler)
         self.idle = IdleService(

@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from .background import build_jobs
 from .config import BASE_PATH, SessionsConfig
 from .factory import ProcessContext, build_projections
-from .handlers import activity, launches, login, pages, sessions
+from .handlers import activity, events, launches, login, pages, sessions, shares
 
 SERVICE = "sessions"
 _STATIC = Path(__file__).parent / "static"
@@ -53,7 +53,17 @@ def create_app(config: SessionsConfig) -> FastAPI:
     health = create_health_router(registry=registry, readiness=list_missing)
     app.include_router(health)
     app.include_router(
-        under(BASE_PATH, health, launches.router, sessions.router, activity.router, login.router, pages.router)
+        under(
+            BASE_PATH,
+            health,
+            launches.router,
+            sessions.router,
+            shares.router,
+            activity.router,
+            events.router,
+            login.router,
+            pages.router,
+        )
     )
     app.mount(f"{BASE_PATH}static", StaticFiles(directory=_STATIC), name="static")
     return app
