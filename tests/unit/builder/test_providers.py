@@ -114,3 +114,11 @@ def test_specs_and_pages_name_the_commit():
     other = REGISTRY.parse("https://example.org/my%20stuff/The_Lens.git")[0]
     assert other.build_ref_url(SHA) == other.url
     assert other.slug == "the-lens"
+
+
+def test_providers_are_described_as_binderhub_does():
+    github, gitlab, git = (view.model_dump(by_alias=True, exclude_none=True) for view in REGISTRY.list_views())
+    assert set(github) == {"displayName", "id", "spec", "detect", "repo", "ref"}
+    assert github["detect"]["regex"] == r"^(https?://github\.com/)?(?<repo>.*[^/])/?"
+    assert gitlab["repo"]["urlEncode"] is True
+    assert "detect" not in git

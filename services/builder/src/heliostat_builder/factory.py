@@ -98,6 +98,7 @@ class Factory:
         self._queue = WorkQueue(database=resources.database, owner=SERVICE, duration=config.lease_duration)
         self.metrics = self._metrics
         self.logs = LogService(database=resources.database, builds=self._storage, wakeups=resources.wakeups)
+        self.providers = build_registry(config)
         self.planning = self._make_planning()
         self.builds = self._make_builds()
         self.environments = self._make_environments()
@@ -105,8 +106,6 @@ class Factory:
 
     def _make_planning(self) -> PlanningService:
         config, resources = self._config, self._resources
-        github, gitlab = str(config.github_url).rstrip("/"), str(config.gitlab_url).rstrip("/")
-        providers = ProviderRegistry([GitHubProvider(url=github), GitLabProvider(url=gitlab), GitProvider()])
         forges = {
             "gh": GitHubClient(
                 client=resources.forge_client,
@@ -114,7 +113,9 @@ class Factory:
                 token=config.github_token,
                 metrics=self._metrics,
             ),
-            "gl": GitLabClient(client=resources.forge_client, base_url=gitlab, token=config.gitlab_token),
+            "gl": GitLabClient(
+                client=resources.forge_client, base_url=str(config.gitlab_url).rstrip("/"), token=config.gitlab_token
+            ),
         }
         resolution = ResolutionService(
             database=resources.database,
@@ -127,7 +128,7 @@ class Factory:
         )
         return PlanningService(
             database=resources.database,
-            providers=providers,
+            providers=self.providers,
             resolution=resolution,
             mirrors=self._places.mirrors,
             plans=PlanStorage(),
@@ -259,3 +260,14 @@ class ProcessContext:
 def build_store(database: Database) -> EventStore:
     """Make the log with the read models of what this service appends."""
     return EventStore(database=database, projections=[BuildProjection(), EnvironmentProjection()])
+
+
+def build_registry(config: BuilderConfig) -> ProviderRegistry:
+    """Make the providers; the last one takes every address that is none of the others'."""
+    return ProviderRegistry(
+        [
+            GitHubProvider(url=str(config.github_url).rstrip("/")),
+            GitLabProvider(url=str(config.gitlab_url).rstrip("/")),
+            GitProvider(),
+        ]
+    )

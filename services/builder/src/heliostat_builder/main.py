@@ -15,7 +15,7 @@ from heliostat_core.web import create_health_router, create_service_app, under
 from .background import build_jobs
 from .config import BuilderConfig
 from .factory import SERVICE, ProcessContext
-from .handlers import builds, environments, plans
+from .handlers import builds, environments, plans, providers
 from .storage.projections import BuildProjection, EnvironmentProjection
 
 BASE_PATH = "/services/builder/"
@@ -48,7 +48,7 @@ def create_app(config: BuilderConfig) -> FastAPI:
 
     app = create_service_app(title="Heliostat builder", base_path=BASE_PATH, registry=registry, lifespan=lifespan)
     app.include_router(create_health_router(registry=registry, readiness=list_missing))
-    app.include_router(under(BASE_PATH, builds.router, plans.router, environments.router))
+    app.include_router(under(BASE_PATH, builds.router, plans.router, providers.router, environments.router))
     return app
 
 

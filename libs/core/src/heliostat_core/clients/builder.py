@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from ..contracts.builds import BuildRequest, BuildView, PlanView
+from ..contracts.builds import BuildRequest, BuildView, PlanView, ProviderView
 from .peer import PeerClient
 
 
@@ -34,3 +34,7 @@ class BuilderClient(PeerClient):
     async def read_build(self, build_id: UUID, *, user: str) -> BuildView:
         """Read one build."""
         return BuildView.model_validate(await self.request("GET", f"api/v1/builds/{build_id}", on_behalf_of=user))
+
+    async def list_providers(self) -> list[ProviderView]:
+        """List the kinds of places repositories can be in; dump them by alias to speak BinderHub's words."""
+        return [ProviderView.model_validate(item) for item in await self.request("GET", "api/v1/providers")]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from .model import ErrorView, WireModel
 
@@ -39,6 +39,10 @@ class BuildRequest(WireModel):
     repo: str = Field(min_length=1, max_length=2000)
     ref: str = Field(default="HEAD", max_length=255)
     provider: str | None = Field(default=None, max_length=20)
+    spec: bool = Field(
+        default=False,
+        description="repo is a BinderHub spec of the provider as it stands in a URL: percent-encoded, with its ref",
+    )
 
 
 class PlanView(WireModel):
@@ -47,13 +51,14 @@ class PlanView(WireModel):
     provider: str
     repo: str = Field(description="canonical URL of the repository")
     ref: str
-    commit: str = Field(description="full SHA")
+    commit: str = Field(description="full SHA, or what the provider's API calls this version for ever")
     ref_url: str = Field(description="a page, or URL, that shows this commit")
     resolved_spec: str = Field(description="BinderHub spec with the ref replaced by the commit")
     slug: str = Field(description="readable short name of the repository")
     environment_id: str
     content_id: str
     image_id: str
+    image_name: str = Field(default="", description="readable and unique: <provider>-<slug>:<image id>")
     decision: PlanDecision
     forced_by: str | None = Field(default=None, description="file that forces a build keyed on the commit")
     config_files: list[str] = []
@@ -110,3 +115,47 @@ class EnvironmentView(WireModel):
     lock: str = Field(description="the resolved, pinned requirements")
     last_used_at: datetime | None = None
     size: int | None = Field(default=None, description="bytes")
+
+
+class _Form(WireModel):
+    """Part of how BinderHub describes a provider; its names are BinderHub's."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+
+class SpecForm(_Form):
+    """What a spec of the provider looks like, without its prefix."""
+
+    validate_regex: str = Field(alias="validateRegex")
+
+
+class AddressForm(_Form):
+    """Which pasted addresses are the provider's; the group ``repo`` of this JavaScript expression is what to keep."""
+
+    regex: str
+
+
+class RepoForm(_Form):
+    """The field for the repository; ``url_encode`` where it becomes one part of the spec's path."""
+
+    label: str
+    placeholder: str
+    url_encode: bool = Field(default=False, alias="urlEncode")
+
+
+class RefForm(_Form):
+    """The field for the ref, where the provider has refs."""
+
+    enabled: bool
+    default: str | None = None
+
+
+class ProviderView(_Form):
+    """One kind of place repositories are in, as BinderHub's ``/api/repoproviders`` lists it."""
+
+    display_name: str = Field(alias="displayName")
+    id: str = Field(description="its prefix in specs, and the value of ``provider`` in requests")
+    spec: SpecForm
+    detect: AddressForm | None = None
+    repo: RepoForm
+    ref: RefForm

@@ -82,6 +82,14 @@ def build_image_id(*, environment_id: str, content_id: str) -> str:
     return _digest({"environment": environment_id, "content": content_id})
 
 
+def build_image_name(*, provider: str, slug: str, image_id: str) -> str:
+    """Build a name people can read, valid in a registry; the whole digest in it makes it unique.
+
+    ``provider`` and ``slug`` are lower-case letters, digits and single dashes.
+    """
+    return f"{provider}-{slug}:{image_id}"
+
+
 def build_plan_key(recipe: str, interpreters: tuple[Interpreter, ...], *, isolated: bool) -> str:
     """Name the circumstances a plan was made in; a refusal may not hold where there are other interpreters."""
     facts = {"interpreters": sorted((i.minor, i.platform) for i in interpreters), "isolated": isolated}

@@ -8,7 +8,7 @@ from heliostat_core.contracts.model import ErrorView
 from heliostat_core.database import Database
 
 from ..domain.configuration import detect, list_interesting
-from ..domain.identity import RECIPE, build_plan_key
+from ..domain.identity import RECIPE, build_image_name, build_plan_key
 from ..domain.plans import FilesPlan, Host, build_files_plan
 from ..domain.providers import ProviderRegistry
 from ..domain.requirements import MAX_FILES, list_includes
@@ -78,6 +78,7 @@ class PlanningService:
             environment_id=files.environment_id,
             content_id=files.content_id,
             image_id=files.image_id,
+            image_name=build_image_name(provider=repository.provider, slug=repository.slug, image_id=files.image_id),
             decision=decided.decision,
             forced_by=files.forced_by,
             config_files=list(files.config_files),

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from heliostat_core.contracts.builds import AddressForm, ProviderView
+
 _UNREADABLE = re.compile(r"[^a-z0-9]+")
 _SLUG_LENGTH = 40
 
@@ -57,6 +59,9 @@ class Provider(Protocol):
 
     prefix: str
 
+    def describe(self) -> ProviderView:
+        """Describe the provider to forms, in BinderHub's words."""
+
     def owns(self, url: str) -> bool:
         """Whether a canonical URL is one of this provider's."""
 
@@ -73,3 +78,9 @@ class Provider(Protocol):
 def build_slug(name: str) -> str:
     """Build a readable name of lower-case letters, digits and single dashes."""
     return _UNREADABLE.sub("-", name.lower()).strip("-")[:_SLUG_LENGTH].strip("-") or "repository"
+
+
+def build_address_form(url: str) -> AddressForm:
+    """Build the expression that recognises what is below an address, with or without it in front."""
+    _, _, place = url.partition("://")
+    return AddressForm(regex=f"^(https?://{re.escape(place)}/)?(?<repo>.*[^/])/?")

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote, unquote
 
+from heliostat_core.contracts.builds import ProviderView, RefForm, RepoForm, SpecForm
 from typing_extensions import override
 
 from ..urls import is_address, normalise_url
@@ -12,6 +13,20 @@ class GitProvider(Provider):
     """Reads addresses, and the spec ``<encoded address>/<ref>``."""
 
     prefix = "git"
+
+    @override
+    def describe(self) -> ProviderView:
+        return ProviderView(
+            display_name="Git repository",
+            id=self.prefix,
+            spec=SpecForm(validate_regex="[^/]+/.+"),
+            repo=RepoForm(
+                label="URL of any git repository",
+                placeholder="example: https://git.example.org/owner/name",
+                url_encode=True,
+            ),
+            ref=RefForm(enabled=True, default="HEAD"),
+        )
 
     @override
     def owns(self, url: str) -> bool:

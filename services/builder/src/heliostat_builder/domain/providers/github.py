@@ -3,11 +3,12 @@
 import re
 from urllib.parse import unquote
 
+from heliostat_core.contracts.builds import ProviderView, RefForm, RepoForm, SpecForm
 from typing_extensions import override
 
 from ...errors import BadRepositoryError
 from ..urls import is_address, normalise_url
-from .base import Provider, Repository, Written, build_slug
+from .base import Provider, Repository, Written, build_address_form, build_slug
 
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
@@ -23,6 +24,19 @@ class GitHubProvider(Provider):
 
     def __init__(self, *, url: str) -> None:
         self._url = url
+
+    @override
+    def describe(self) -> ProviderView:
+        return ProviderView(
+            display_name="GitHub",
+            id=self.prefix,
+            spec=SpecForm(validate_regex="[^/]+/[^/]+/.+"),
+            detect=build_address_form(self._url),
+            repo=RepoForm(
+                label="GitHub repository name or URL", placeholder=f"example: owner/name or {self._url}/owner/name"
+            ),
+            ref=RefForm(enabled=True, default="HEAD"),
+        )
 
     @override
     def owns(self, url: str) -> bool:

@@ -3,11 +3,12 @@
 import re
 from urllib.parse import quote, unquote
 
+from heliostat_core.contracts.builds import ProviderView, RefForm, RepoForm, SpecForm
 from typing_extensions import override
 
 from ...errors import BadRepositoryError
 from ..urls import is_address, normalise_url
-from .base import Provider, Repository, Written, build_slug
+from .base import Provider, Repository, Written, build_address_form, build_slug
 
 _PART = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 
@@ -19,6 +20,21 @@ class GitLabProvider(Provider):
 
     def __init__(self, *, url: str) -> None:
         self._url = url
+
+    @override
+    def describe(self) -> ProviderView:
+        return ProviderView(
+            display_name="GitLab",
+            id=self.prefix,
+            spec=SpecForm(validate_regex="[^/]+/.+"),
+            detect=build_address_form(self._url),
+            repo=RepoForm(
+                label="GitLab repository or URL",
+                placeholder=f"example: group/name or {self._url}/group/name",
+                url_encode=True,
+            ),
+            ref=RefForm(enabled=True, default="HEAD"),
+        )
 
     @override
     def owns(self, url: str) -> bool:

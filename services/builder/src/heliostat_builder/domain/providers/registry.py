@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from heliostat_core.contracts.builds import ProviderView
+
 from ...errors import BadRepositoryError, UnknownProviderError
 from ..refs import check_ref
 from ..urls import is_address, normalise_url
@@ -19,6 +21,10 @@ class ProviderRegistry:
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         self._providers = providers
+
+    def list_views(self) -> list[ProviderView]:
+        """Describe all providers, the most used first."""
+        return [provider.describe() for provider in self._providers]
 
     def parse(self, text: str, *, ref: str = "HEAD", provider: str | None = None) -> tuple[Repository, str]:
         """Read a repository as somebody wrote it, and the ref, which may be part of the text.
