@@ -293,3 +293,27 @@ class ShareScopeMissingError(ClientError):
             remedy="Use one with the scopes 'shares!user', 'read:users:name' and 'read:groups:name', such as one from "
             "the hub's Token page without chosen scopes; in a browser, sign out and in again.",
         )
+
+
+class BinderLinkInvalidError(ClientError):
+    """A link in BinderHub's form names no provider and repository."""
+
+    code = "binder_link_invalid"
+    status = 404
+
+    def __init__(self, *, link: str) -> None:
+        super().__init__(
+            f"{link!r} is not of the form <provider>/<repository>/<ref>",
+            field="spec",
+            remedy="Use a link such as v2/gh/owner/name/HEAD; the launch page makes one for any repository.",
+        )
+
+
+class BuildTokenInvalidError(ClientError):
+    """The build token is expired, forged, or for another link, page or user."""
+
+    code = "build_token_invalid"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("Invalid build token", field="build_token", remedy="Reload the page to get a new one.")
