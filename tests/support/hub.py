@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Header, Response
 
 from tests.support.hub_servers import FakeServers
+from tests.support.hub_shares import FakeShares
 from tests.support.server import serving
 
 LAUNCH_SCOPES = ["custom:heliostat:launch", "access:services"]
@@ -13,7 +14,7 @@ ADMIN_SCOPES = ["custom:heliostat:admin", *LAUNCH_SCOPES]
 
 
 class FakeHub:
-    """Answers ``GET /hub/api/user`` for the tokens it was given; ``servers`` is the rest of its API."""
+    """Answers ``GET /hub/api/user`` for the tokens it was given; ``servers`` and ``shares`` are the rest of its API."""
 
     def __init__(self) -> None:
         self.app = FastAPI()
@@ -22,6 +23,7 @@ class FakeHub:
         self.down = False
         self.app.get("/hub/api/user")(self._get_user)
         self.servers = FakeServers(self.app)
+        self.shares = FakeShares(self)
 
     def add_user(self, name: str, *, admin: bool = False, groups: tuple[str, ...] = ()) -> dict[str, str]:
         """Add a user and return the headers that sign in as them."""

@@ -149,6 +149,8 @@ class FakePolicy:
             return self._answer(rule="server_name_length", limit=self.rules.server_name_length, current=len(name))
         if body.action is AdmissionAction.CREATE and name and len(named) >= self.rules.named_servers:
             return self._answer(rule="named_servers", limit=self.rules.named_servers, current=len(named))
+        if body.action is AdmissionAction.SHARE and not self.rules.sharing:
+            return self._answer(rule="sharing")
         return self._answer()
 
     def _answer(

@@ -183,10 +183,19 @@ async def test_every_verdict_is_recorded_with_its_inputs(policy: httpx.AsyncClie
     async with database.transaction() as connection:
         statement = text("SELECT actor FROM events WHERE correlation_id = CAST(CAST(:id AS text) AS uuid)")
         assert (await connection.scalars(statement, {"id": correlation_id})).all() == ["sessions"]
-    for action, name in (("build", None), ("start", "a"), ("rename", "b")):
-        assert (await admit(policy, action, name, HAS_THREE))["allowed"]
+    for action, name in (("build", None), ("start", "a"), ("rename", "b"), ("share", "a")):
+        assert (await admit(policy, action, name, HAS_THREE, share_with="user bob"))["allowed"]
     answer = (await policy.get("api/v1/decisions", headers=DECIDER, params={"user": "ada"})).json()
-    assert [item["action"] for item in answer["decisions"]] == ["rename", "start", "build", "create"]
+    assert [item["action"] for item in answer["decisions"]] == ["share", "rename", "start", "build", "create"]
+    assert answer["decisions"][0]["facts"]["share_with"] == "user bob"
+
+
+async def test_what_is_only_asked_is_neither_recorded_nor_reserved(policy: httpx.AsyncClient) -> None:
+    asked = [await admit(policy, "create", name, HAS_THREE, simulate=True) for name in ("d", "e", "f", "x" * 21)]
+    assert [answer["allowed"] for answer in asked] == [True, True, True, False]
+    assert (asked[-1]["rule"], asked[-1]["decision_id"]) == ("server_name_length", None)
+    answer = (await policy.get("api/v1/decisions", headers=DECIDER, params={"user": "ada"})).json()
+    assert answer["decisions"] == []
 
 
 @pytest.mark.parametrize("action", ["create", "start", "rename"])

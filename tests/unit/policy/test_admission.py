@@ -27,8 +27,8 @@ def refused(action: AdmissionAction, **facts: Any) -> Refusal:
     return refusal
 
 
-CREATE, START, RENAME, BUILD = (
-    AdmissionAction.CREATE, AdmissionAction.START, AdmissionAction.RENAME, AdmissionAction.BUILD,
+CREATE, START, RENAME, BUILD, SHARE = (
+    AdmissionAction.CREATE, AdmissionAction.START, AdmissionAction.RENAME, AdmissionAction.BUILD, AdmissionAction.SHARE,
 )  # fmt: skip
 
 
@@ -101,3 +101,23 @@ def test_the_decision_carries_the_rules_and_their_sources() -> None:
     decision = decide_admission(policy(override("special", {"user": "ada"}, cpu=4)), facts)
     assert decision.effective.rules == RULES.model_copy(update={"cpu": 4.0})
     assert decision.effective.source["cpu"] == "special"
+
+
+def test_sharing_is_allowed_unless_the_policy_forbids_it() -> None:
+    assert decide(SHARE, server_name="a", share_with="user bob") is None
+    refusal = refused(SHARE, server_name="a", share_with="user bob", rules={"sharing": False})
+    assert (refusal.rule, refusal.message, refusal.current) == (
+        Rule.SHARING, "Your servers may not be shared", "shared with user bob",
+    )  # fmt: skip
+
+
+def test_sharing_may_be_forbidden_for_one_repository() -> None:
+    secret = override("secret", {"repository": "git.example/sun/*"}, sharing=False)
+    facts = {"action": SHARE, "user": "ada", "server_name": "a", "share_with": "group hpc"}
+    kept = decide_admission(policy(secret), AdmissionFacts(**facts, repository="https://git.example/sun/spots"))
+    assert kept.refusal is not None
+    assert kept.refusal.message == "Servers of https://git.example/sun/spots may not be shared"
+    assert kept.effective.source["sharing"] == "secret"
+    free = decide_admission(policy(secret), AdmissionFacts(**facts, repository="https://git.example/moon/rocks"))
+    assert free.refusal is None
+    assert free.message == "Server 'a' may be shared with group hpc"

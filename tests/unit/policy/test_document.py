@@ -36,7 +36,12 @@ def test_the_default_policy_has_exactly_the_values_of_the_design() -> None:
     assert (rules.server_name_length, rules.named_servers) == (20, 5)
     assert (rules.idle_timeout, rules.idle_warning) == (timedelta(hours=2), timedelta(minutes=10))
     assert (rules.storage, rules.memory, rules.cpu) == (2 * 1024**3, 2_000_000_000, 1)
-    assert (rules.require_enforcement, rules.launches) == (False, True)
+    assert (rules.require_enforcement, rules.launches, rules.sharing) == (False, True, True)
+
+
+def test_a_policy_from_before_sharing_was_a_rule_allows_it() -> None:
+    assert "sharing" not in RULES
+    assert read_policy(RULES).default.sharing
 
 
 def test_null_is_never_and_differs_from_leaving_out() -> None:

@@ -4,8 +4,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from .domain.rules import Rule, Verdict
 
-_ACTIONS = ("build", "create", "start", "rename")
-_REFUSING = (Rule.SERVER_NAME_LENGTH, Rule.NAMED_SERVERS, Rule.LAUNCHES, Rule.REQUIRE_ENFORCEMENT)
+_ACTIONS = ("build", "create", "start", "rename", "share")
+_REFUSING = (Rule.SERVER_NAME_LENGTH, Rule.NAMED_SERVERS, Rule.LAUNCHES, Rule.REQUIRE_ENFORCEMENT, Rule.SHARING)
 _IDLE = (
     (Verdict.KEEP, Rule.IDLE_TIMEOUT),
     (Verdict.KEEP, Rule.NOT_RUNNING),

@@ -240,6 +240,25 @@ class SessionStopped(WireModel):
     observed_at: datetime
 
 
+class SessionShared(WireModel):
+    """A user or a group, one of the two, got access to the server at the hub."""
+
+    kind: Literal["session.shared.v1"] = "session.shared.v1"
+    session_id: UUID
+    user: str | None
+    group: str | None
+    decision_id: UUID | None
+
+
+class SessionUnshared(WireModel):
+    """Access was taken back at the hub: from a user, from a group, or with neither from everybody."""
+
+    kind: Literal["session.unshared.v1"] = "session.unshared.v1"
+    session_id: UUID
+    user: str | None
+    group: str | None
+
+
 class SessionDeleteRequested(WireModel):
     kind: Literal["session.delete_requested.v1"] = "session.delete_requested.v1"
     session_id: UUID
@@ -288,7 +307,7 @@ class PolicyChanged(WireModel):
 class DecisionMade(WireModel):
     kind: Literal["decision.made.v1"] = "decision.made.v1"
     decision_id: UUID
-    action: Literal["build", "create", "start", "rename", "idle"]
+    action: Literal["build", "create", "start", "rename", "share", "idle"]
     user: str
     server_name: str | None
     session_id: UUID | None
@@ -326,6 +345,8 @@ Event = Annotated[
     | SessionIdleWarned
     | SessionStopRequested
     | SessionStopped
+    | SessionShared
+    | SessionUnshared
     | SessionDeleteRequested
     | SessionDeleted
     | StorageCreated

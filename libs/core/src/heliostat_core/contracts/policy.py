@@ -38,6 +38,7 @@ class Rules(WireModel):
     memory: Amount
     require_enforcement: bool
     launches: bool = Field(description="whether repositories may be built and launched at all")
+    sharing: bool = Field(default=True, description="whether servers may be shared with other users and groups")
 
 
 class RulesOverride(WireModel):
@@ -52,6 +53,7 @@ class RulesOverride(WireModel):
     memory: Amount | None = None
     require_enforcement: bool | None = None
     launches: bool | None = None
+    sharing: bool | None = None
 
 
 class Selector(WireModel):
@@ -148,6 +150,7 @@ class AdmissionAction(StrEnum):
     CREATE = "create"
     START = "start"
     RENAME = "rename"
+    SHARE = "share"
 
 
 class ServerFact(WireModel):
@@ -169,18 +172,20 @@ class AdmissionRequest(WireModel):
     correlation_id: UUID | None = None
     servers: list[ServerFact] = []
     unenforced: list[str] = Field(default=[], description="resources this host cannot limit")
+    share_with: str | None = Field(default=None, description="for a share: who would get access, as a person reads it")
+    simulate: bool = Field(default=False, description="answer without recording a decision or reserving a place")
 
     @model_validator(mode="after")
     def _name_the_server(self) -> Self:
         if self.server_name is None and self.action is not AdmissionAction.BUILD:
-            raise ValueError("server_name is needed for create, start and rename; the default server is the empty name")
+            raise ValueError("server_name is needed unless a build is asked for; the default server is the empty name")
         return self
 
 
 class AdmissionView(WireModel):
-    """The verdict, with everything a refusal has to say."""
+    """The verdict, with everything a refusal has to say; no ``decision_id`` where it was not recorded."""
 
-    decision_id: UUID
+    decision_id: UUID | None
     allowed: bool
     rule: str | None
     policy_version: int

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .model import Enforcement, WireModel
 
@@ -79,6 +79,53 @@ class SessionView(WireModel):
     storage: StorageView
     url: str
     links: SessionLinks
+
+
+HubName = Annotated[str, Field(min_length=1, max_length=255)]
+"""Name of a user or group at the hub."""
+
+
+class ShareRequest(WireModel):
+    """Who gets access to a server: a user or a group."""
+
+    user: HubName | None = None
+    group: HubName | None = None
+
+    @model_validator(mode="after")
+    def _name_one(self) -> Self:
+        if (self.user is None) == (self.group is None):
+            raise ValueError("give either a user or a group")
+        return self
+
+
+class ShareView(WireModel):
+    """A user or a group that may use a server of somebody else."""
+
+    kind: Literal["user", "group"]
+    name: str
+    created_at: datetime
+
+
+class SharedServerView(WireModel):
+    """A server of somebody else that the caller may use, and through whom: the caller or one of their groups."""
+
+    owner: str
+    name: str = Field(description="name in the hub; empty for the owner's default server")
+    ready: bool
+    url: str
+    repo: str | None
+    commit: str | None
+    shared_with: ShareView
+
+
+class NameCheckView(WireModel):
+    """Whether the caller could make a server of this name now, and if not, why and what to do."""
+
+    name: str
+    allowed: bool
+    code: str | None = None
+    message: str | None = None
+    remedy: str | None = None
 
 
 class ActivityReport(WireModel):

@@ -1,4 +1,4 @@
-"""May a user build, create, start or rename? A pure function of (policy, facts).
+"""May a user build, create, start, rename or share? A pure function of (policy, facts).
 
 Every refusal carries the rule, its limit, the current value and what would make the request pass.
 """
@@ -26,6 +26,8 @@ class AdmissionFacts:
         Names of servers that were allowed a moment ago and may not be among ``servers`` yet.
     unenforced
         Resources the host cannot limit.
+    share_with
+        Who would get access to the server.
     """
 
     action: AdmissionAction
@@ -36,6 +38,7 @@ class AdmissionFacts:
     servers: frozenset[str] = frozenset()
     reserved: frozenset[str] = frozenset()
     unenforced: tuple[str, ...] = ()
+    share_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,8 @@ def _checks(rules: Rules, facts: AdmissionFacts) -> Iterable[Refusal | None]:
             yield _check_enforcement(rules, facts)
         case AdmissionAction.RENAME:
             yield _check_name(rules, facts)
+        case AdmissionAction.SHARE:
+            yield _check_sharing(rules, facts)
 
 
 def _check_launches(rules: Rules) -> Refusal | None:
@@ -159,10 +164,27 @@ def _check_enforcement(rules: Rules, facts: AdmissionFacts) -> Refusal | None:
     )
 
 
+def _check_sharing(rules: Rules, facts: AdmissionFacts) -> Refusal | None:
+    if rules.sharing:
+        return None
+    what = f"Servers of {facts.repository}" if facts.repository else "Your servers"
+    return Refusal(
+        rule=Rule.SHARING,
+        message=f"{what} may not be shared",
+        remedy="Give others the link to the repository, which makes them a server of their own, "
+        "or ask an administrator to allow sharing (rule 'sharing') for you, your group or the repository.",
+        field=None,
+        limit="not shared",
+        current=f"shared with {facts.share_with}" if facts.share_with else None,
+    )
+
+
 def _allowed(facts: AdmissionFacts) -> str:
     if facts.action is AdmissionAction.BUILD:
         return "The repository may be built"
     server = f"Server {facts.server_name!r}" if facts.server_name else "The default server"
+    if facts.action is AdmissionAction.SHARE:
+        return f"{server} may be shared with {facts.share_with}" if facts.share_with else f"{server} may be shared"
     done = {AdmissionAction.CREATE: "created", AdmissionAction.START: "started", AdmissionAction.RENAME: "renamed so"}
     return f"{server} may be {done[facts.action]}"
 

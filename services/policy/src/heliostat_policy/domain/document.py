@@ -19,8 +19,8 @@ _DURATIONS = frozenset({"idle_timeout", "idle_warning"})
 _NULLABLE = _DURATIONS
 _EXAMPLES = {
     "server_name_length": "20", "named_servers": "5", "idle_timeout": "2h", "idle_warning": "10min", "storage": "2GiB",
-    "cpu": "1", "memory": "2GB", "require_enforcement": "false", "launches": "true", "name": "my-override",
-    "match": "{group: hpc}", "rules": "{memory: 4GB}",
+    "cpu": "1", "memory": "2GB", "require_enforcement": "false", "launches": "true", "sharing": "true",
+    "name": "my-override", "match": "{group: hpc}", "rules": "{memory: 4GB}",
 }  # fmt: skip
 
 

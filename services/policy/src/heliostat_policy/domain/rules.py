@@ -10,6 +10,7 @@ class Rule(StrEnum):
     NAMED_SERVERS = "named_servers"
     LAUNCHES = "launches"
     REQUIRE_ENFORCEMENT = "require_enforcement"
+    SHARING = "sharing"
     IDLE_TIMEOUT = "idle_timeout"
     IDLE_WARNING = "idle_warning"
     NOT_RUNNING = "not_running"

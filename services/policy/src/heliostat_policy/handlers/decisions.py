@@ -27,7 +27,7 @@ _MOST = 200
 
 @router.post(
     "/admission",
-    summary="May this user build, create, start or rename? For services; a refusal is an answer with status 200",
+    summary="May this user build, create, start, rename or share? For services; a refusal is an answer with status 200",
     responses=documented(AdmissionTimeoutError, DatabaseUnavailableError),
 )
 async def post_admission(

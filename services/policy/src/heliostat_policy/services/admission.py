@@ -25,7 +25,7 @@ _DEADLINE = timedelta(seconds=8)
 
 
 class AdmissionService:
-    """Answers whether a user may build, create, start or rename."""
+    """Answers whether a user may build, create, start, rename or share."""
 
     def __init__(
         self,
@@ -46,13 +46,15 @@ class AdmissionService:
         self._log = structlog.get_logger()
 
     async def admit(self, request: AdmissionRequest, *, by: str, correlation_id: UUID | None) -> AdmissionView:
-        """Decide and record one request.
+        """Decide one request and record the decision, unless it only asks what would be decided.
 
         Raises
         ------
         AdmissionTimeoutError
             Too many requests for the same user, or the database is slow.
         """
+        if request.simulate:
+            return _to_view(await self._simulate(request), None)
         begun = perf_counter()
         try:
             async with asyncio.timeout(_DEADLINE.total_seconds()):
@@ -87,6 +89,11 @@ class AdmissionService:
             await self._decisions.append(connection, [made], by=by, correlation_id=correlation_id)
         return decision, made
 
+    async def _simulate(self, request: AdmissionRequest) -> AdmissionDecision:
+        async with self._database.transaction() as connection:
+            reserved = await self._reservations.list_names(connection, request.user)
+        return decide_admission(self._policies.in_force, _to_facts(request, reserved))
+
     async def _read_reserved(self, connection: AsyncConnection, request: AdmissionRequest) -> frozenset[str]:
         """Lock the user, so that nobody else counts until this is decided and reserved, and read what is reserved."""
         if not _takes_a_place(request):
@@ -116,6 +123,7 @@ class AdmissionService:
                 "servers": [server.model_dump() for server in request.servers],
                 "reserved": sorted(facts.reserved),
                 "unenforced": list(facts.unenforced),
+                "share_with": facts.share_with,
                 "field": None if refusal is None else refusal.field,
                 "limit": None if refusal is None else refusal.limit,
                 "current": None if refusal is None else refusal.current,
@@ -140,10 +148,11 @@ def _to_facts(request: AdmissionRequest, reserved: frozenset[str]) -> AdmissionF
         servers=frozenset(server.name for server in request.servers),
         reserved=reserved,
         unenforced=tuple(request.unenforced),
+        share_with=request.share_with,
     )
 
 
-def _to_view(decision: AdmissionDecision, decision_id: UUID) -> AdmissionView:
+def _to_view(decision: AdmissionDecision, decision_id: UUID | None) -> AdmissionView:
     refusal = decision.refusal
     return AdmissionView(
         decision_id=decision_id,

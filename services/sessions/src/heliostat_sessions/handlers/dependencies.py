@@ -4,7 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Query, Request
 from heliostat_core.auth import Principal, Scope, read_token
-from heliostat_core.errors import ForbiddenError, NotFoundError
+from heliostat_core.errors import ForbiddenError, NotFoundError, UnauthenticatedError
 
 from ..domain.cookies import BrowserSession
 from ..errors import CsrfError
@@ -36,19 +36,24 @@ def get_browser_session(request: Request, services: Services) -> BrowserSession 
 Browser = Annotated[BrowserSession | None, Depends(get_browser_session)]
 
 
-async def get_caller(
+def get_token(
     request: Request,
     services: Services,
     browser: Browser,
     authorization: Annotated[str | None, Header()] = None,
     csrf: Annotated[str | None, Header(alias=CSRF_HEADER, include_in_schema=False)] = None,
-) -> Principal:
-    """Verify the caller's token, or the browser's cookie, which alone may read only."""
+) -> str | None:
+    """Read the caller's token, or that of the browser's cookie, which alone may read only."""
     token = read_token(authorization)
     if token is None and browser is not None:
         if request.method not in _SAFE and not services.cookies.is_csrf_token(browser, csrf):
             raise CsrfError
         token = browser.token
+    return token
+
+
+async def get_caller(services: Services, token: Annotated[str | None, Depends(get_token)]) -> Principal:
+    """Verify the caller's token."""
     return await services.authenticator.authenticate(token)
 
 
@@ -65,7 +70,15 @@ async def get_server(caller: Annotated[Principal, Depends(get_caller)]) -> tuple
     return caller.server
 
 
+def get_own_token(_: Annotated[Principal, Depends(get_user)], token: Annotated[str | None, Depends(get_token)]) -> str:
+    """Give the token of a user who may launch, to act at the hub with their rights and no others."""
+    if token is None:
+        raise UnauthenticatedError
+    return token
+
+
 User = Annotated[Principal, Depends(get_user)]
+CallerToken = Annotated[str, Depends(get_own_token)]
 Server = Annotated[tuple[str, str], Depends(get_server)]
 
 

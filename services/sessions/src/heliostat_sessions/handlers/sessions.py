@@ -10,7 +10,7 @@ from heliostat_core.web import documented
 
 from ..domain.urls import from_segment
 from ..errors import AdmissionRefusedError, ServerNameInvalidError, SessionBusyError, SessionExistsError
-from .dependencies import Owner, Services, User
+from .dependencies import CallerToken, Owner, Services, User
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 
@@ -66,6 +66,9 @@ async def post_stop(*, name: Name, owner: Owner, caller: User, services: Service
     summary="Delete a server and its files; 204 when there is none (any more)",
     responses={**documented(NotFoundError), 204: {"description": "It is gone", "model": None}},
 )
-async def delete_session(*, name: Name, owner: Owner, caller: User, services: Services) -> SessionView | Response:
+async def delete_session(
+    *, name: Name, owner: Owner, caller: User, token: CallerToken, services: Services
+) -> SessionView | Response:
+    await services.sharing.revoke_before_deletion(owner, from_segment(name), by=caller, token=token)
     view = await services.sessions.delete(owner, from_segment(name), by=caller)
     return Response(status_code=204) if view is None else view

@@ -130,6 +130,8 @@ def _list_changes(event: Recorded) -> dict[str, Any] | None:  # noqa: C901, PLR0
             return {"state": SessionState.STOPPING.value} if data.reason != "delete" else {}
         case kinds.SessionStopped():
             return {"state": _unless_deleting(SessionState.STOPPED)}
+        case kinds.SessionShared() | kinds.SessionUnshared():
+            return {}
         case kinds.SessionDeleteRequested():
             return {"state": SessionState.DELETING.value}
         case kinds.SessionDeleted():
