@@ -3,9 +3,10 @@
 from heliostat_core.metrics import WAIT_BUCKETS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from .domain.outcomes import Outcome
+
 _PHASES = ("plan", "build", "admit", "spawn")
-_OUTCOMES = ("success", "user_error", "refused", "cancelled", "platform")
-_DECISIONS = ("hit", "content-only", "full")
+_PLANS = ("hit", "content-only", "full", "none")
 _VERDICTS = ("keep", "warn", "stop", "changed")
 _REASONS = ("user", "idle", "delete", "admin")
 _FINDINGS = ("created", "started", "stopped", "deleted", "volume", "orphan", "unknown_volume", "forgotten")
@@ -18,6 +19,10 @@ class SessionsMetrics:
         self.launches = Counter(
             "heliostat_launches", "Launches ended, by last phase, outcome and plan", ["phase", "outcome", "plan"],
             registry=registry,
+        )  # fmt: skip
+        self.launch_duration = Histogram(
+            "heliostat_launch_duration_seconds", "Time from the request of a launch to its end", ["outcome", "plan"],
+            buckets=WAIT_BUCKETS, registry=registry,
         )  # fmt: skip
         self.phase_duration = Histogram(
             "heliostat_launch_phase_duration_seconds", "Time a launch spent in a phase", ["phase"],
@@ -35,9 +40,9 @@ class SessionsMetrics:
         )
         for phase in _PHASES:
             self.phase_duration.labels(phase)
-            for outcome in _OUTCOMES:
-                for decision in _DECISIONS:
-                    self.launches.labels(phase, outcome, decision)
+            for outcome in Outcome:
+                for plan in _PLANS:
+                    self.launches.labels(phase, outcome, plan)
         for verdict in _VERDICTS:
             self.verdicts.labels(verdict)
         for reason in _REASONS:

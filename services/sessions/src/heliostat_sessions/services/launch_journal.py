@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.choice import Choice
 from ..domain.launch import Launch, build_launch
+from ..domain.outcomes import Outcome
 from ..metrics import SessionsMetrics
 
 ACTOR = "sessions"
@@ -41,9 +42,13 @@ class LaunchJournal:
         self._metrics = metrics
         self._log = structlog.get_logger()
 
-    def count(self, launch: Launch, *, phase: str, outcome: str) -> Launch:
+    def count(self, launch: Launch, *, phase: str, outcome: Outcome) -> Launch:
         """Count a launch that has ended, and return it."""
-        self._metrics.launches.labels(phase, outcome, launch.planned.decision.value).inc()
+        plan = launch.planned.decision.value
+        self._metrics.launches.labels(phase, outcome, plan).inc()
+        if launch.finished_at is not None:
+            duration = launch.finished_at - launch.created_at
+            self._metrics.launch_duration.labels(outcome, plan).observe(duration.total_seconds())
         self._log.info("launch ended", launch=str(launch.id), state=launch.state.value, phase=phase, outcome=outcome)
         return launch
 

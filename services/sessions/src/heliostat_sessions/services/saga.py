@@ -27,6 +27,7 @@ from ..domain.choice import Choice, choose_server
 from ..domain.launch import Launch
 from ..domain.names import DERIVED_LENGTH
 from ..domain.openings import build_opening
+from ..domain.outcomes import Outcome, classify
 from ..domain.refusals import build_refusal
 from ..domain.servers import HubServer, HubUser
 from ..domain.urls import build_server_path, build_server_url
@@ -131,7 +132,7 @@ class LaunchSaga:
             phase = launch.phase
             launch = await self._drive(launch, user)
             if launch.state is LaunchState.CANCELLED:
-                self._journal.count(launch, phase="spawn" if launch.admitted else phase, outcome="cancelled")
+                self._journal.count(launch, phase="spawn" if launch.admitted else phase, outcome=Outcome.CANCELLED)
         await self._clean_up(launch)
         self._reconciler.schedule(launch.requested.user)
 
@@ -265,7 +266,7 @@ class LaunchSaga:
                 view = build_refusal(decision, servers=user.servers, sessions=sessions, api=self._api)
                 refused = kinds.LaunchRefused(launch_id=launch.id, decision_id=decision.decision_id, error=view)
                 return self._journal.count(
-                    await self._journal.append(launch, refused), phase="admit", outcome="refused"
+                    await self._journal.append(launch, refused), phase="admit", outcome=Outcome.QUOTA
                 )
         return await self._take_server(launch, choice, decision)
 
@@ -297,7 +298,7 @@ class LaunchSaga:
             assert choice.server is not None  # noqa: S101 it runs
             ready = self._ready(launch, choice.name, session_id, choice.server.url)
             done = await self._journal.append(launch, admitted, ready, choice=choice, session_id=session_id)
-            return self._journal.count(done, phase="admit", outcome="success")
+            return self._journal.count(done, phase="admit", outcome=Outcome.SUCCESS)
         intent = kinds.LaunchSpawnRequested(launch_id=launch.id, session_id=session_id, attempt=1)
         launch = await self._journal.append(launch, admitted, intent, choice=choice, session_id=session_id)
         if choice.server is None or not choice.server.active:
@@ -363,7 +364,7 @@ class LaunchSaga:
     async def _become_ready(self, launch: Launch, server_url: str) -> Launch:
         assert launch.admitted is not None  # noqa: S101 the state says so
         ready = self._ready(launch, launch.admitted.server_name, launch.admitted.session_id, server_url)
-        return self._journal.count(await self._journal.append(launch, ready), phase="spawn", outcome="success")
+        return self._journal.count(await self._journal.append(launch, ready), phase="spawn", outcome=Outcome.SUCCESS)
 
     def _ready(self, launch: Launch, name: str, session_id: UUID, server_url: str) -> kinds.LaunchReady:
         path = server_url if server_url.startswith("/") else build_server_path(user=launch.requested.user, name=name)
@@ -383,7 +384,7 @@ class LaunchSaga:
             if launch.state is LaunchState.BUILT and isinstance(error, ClientError) and not is_transient(error):
                 refused = kinds.LaunchRefused(launch_id=launch.id, decision_id=None, error=build_error_view(error))
                 return self._journal.count(
-                    await self._journal.append(launch, refused), phase="admit", outcome="user_error"
+                    await self._journal.append(launch, refused), phase="admit", outcome=classify(error)
                 )
             return await self._fail(launch, error)
         except StreamConflictError:
@@ -392,8 +393,7 @@ class LaunchSaga:
     async def _fail(self, launch: Launch, error: HeliostatError) -> Launch:
         failed = kinds.LaunchFailed(launch_id=launch.id, phase=launch.phase, error=build_error_view(error))
         phase = launch.phase
-        outcome = "user_error" if isinstance(error, ClientError) else "platform"
-        return self._journal.count(await self._journal.append(launch, failed), phase=phase, outcome=outcome)
+        return self._journal.count(await self._journal.append(launch, failed), phase=phase, outcome=classify(error))
 
     async def _clean_up(self, launch: Launch) -> None:
         """Take back a server that only this launch asked for and that never came up: it holds nobody's work."""
