@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.conftest import Person
-from tests.e2e.launching import API, follow, launch, launch_to_ready, wait_for
+from tests.e2e.launching import API, launch_to_ready, wait_for
 from tests.e2e.policies import short_idle_timeout
 from tests.e2e.stack import Stack
 from tests.support.gitserver import GitServer
@@ -95,12 +95,11 @@ def test_the_same_commit_reopens_and_a_notebook_commit_builds_nothing(
 
 
 def test_a_refused_name_is_explained_by_the_api(person: Person, repository: str) -> None:
-    asked = launch(person.client, repo=repository, provider="git", server_name="a" * 21)
-    final = follow(person.client, asked["id"]).final
-    assert final is not None
-    assert final["phase"] == "refused"
-    assert "21 characters" in final["error"]["message"]
-    assert "at most 20" in final["error"]["message"]
+    request = {"repo": repository, "provider": "git", "server_name": "a" * 21}
+    answer = person.client.post(f"{API}/launches", json=request)
+    assert answer.status_code == 400, "refused before anything is built"
+    assert "21 characters" in answer.json()["message"]
+    assert "at most 20" in answer.json()["message"]
 
 
 def test_the_sixth_named_server_is_refused_and_says_how_to_make_room(person: Person) -> None:

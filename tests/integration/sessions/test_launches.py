@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from heliostat_core.contracts.builds import PlanDecision
 from heliostat_core.grants import read_grant
 from pydantic import SecretStr
 
@@ -114,9 +115,45 @@ async def test_a_wrong_request_is_refused_at_once(world: World, service: Service
     assert (answer.status_code, answer.json()["code"]) == (422, code)
 
 
-async def test_a_long_name_is_refused_by_policy(world: World, service: Service) -> None:
-    refused = await _launch(service, world.add_user("alice"), server_name="a" * 21)
-    assert (refused["state"], refused["error"]["code"]) == ("refused", "server_name_length")
+async def test_a_name_that_policy_refuses_is_refused_before_anything_is_built(world: World, service: Service) -> None:
+    alice = world.add_user("alice")
+    world.builder.decision = PlanDecision.FULL
+    answer = await service.client.post(
+        "api/v1/launches", json={"repo": "ska/demo", "server_name": "a" * 21}, headers=alice
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "server_name_length")
+    assert answer.json()["details"]["decision_id"] is not None
+    assert [request.simulate for request in world.policy.admissions] == [True, False]
+    assert world.builder.builds == []
+    assert (await service.client.get("api/v1/launches", headers=alice)).json() == []
+
+
+async def test_a_name_is_asked_for_ahead_without_a_trace(world: World, service: Service) -> None:
+    alice = world.add_user("alice")
+    assert (await _launch(service, alice, server_name="mine"))["state"] == "ready"
+    assert [request.simulate for request in world.policy.admissions] == [True, False]
+    assert (await _launch(service, alice, server_name="mine"))["state"] == "ready"
+    assert len(world.policy.admissions) == 2, "what runs needs no permission"
+
+
+async def test_launches_are_counted_by_what_they_came_to(world: World, service: Service) -> None:
+    alice = world.add_user("alice")
+    await _launch(service, alice)
+    await service.client.post("api/v1/launches", json={"repo": "nowhere"}, headers=alice)
+    world.hub.servers.spawn_failure = "no memory left"
+    await _launch(service, alice, repo="ska/other")
+    world.policy.rules = world.policy.rules.model_copy(update={"named_servers": 1})
+    await _launch(service, alice, repo="ska/third")
+    metrics = (await service.client.get("metrics")).text
+    for labels in (
+        'outcome="success",phase="spawn",plan="hit"',
+        'outcome="user_error",phase="plan",plan="none"',
+        'outcome="platform",phase="spawn",plan="hit"',
+        'outcome="quota",phase="admit",plan="hit"',
+    ):
+        assert f"heliostat_launches_total{{{labels}}} 1.0" in metrics
+    assert 'heliostat_launch_duration_seconds_count{outcome="success",plan="hit"} 1.0' in metrics
+    assert 'outcome="cancelled"' in metrics
 
 
 async def test_without_the_builder_nothing_is_begun(world: World, service: Service) -> None:

@@ -35,6 +35,7 @@ from .services.ledger import SessionLedger
 from .services.log_tails import LogTails
 from .services.login import LoginService
 from .services.lone import LoneJob
+from .services.preadmission import Preadmission
 from .services.reconcile import Reconciler
 from .services.runner import WorkRunner
 from .services.saga import LaunchSaga
@@ -140,6 +141,14 @@ class Factory:
             queue=self.queue,
             runner=self.runner,
             saga=self.saga,
+            preadmission=Preadmission(
+                database=database,
+                sessions=session_storage,
+                policy=open_.policy,
+                api=api,
+                unenforced=host.unenforced,
+            ),
+            metrics=self.metrics,
             wakeups=wakeups,
         )
         self.launch_feeds = LaunchFeedService(

@@ -71,7 +71,7 @@ def _summarise_launch(event: Event) -> str | None:  # noqa: C901, PLR0911 one ca
             return None
 
 
-def _summarise_session(event: Event) -> str | None:  # noqa: PLR0911 one case per kind
+def _summarise_session(event: Event) -> str | None:  # noqa: C901, PLR0911 one case per kind
     match event:
         case kinds.SessionCreated(user=user, server_name=name, origin=origin):
             return f"{user} got {_name(name)} ({_ORIGINS[origin]})"
@@ -87,6 +87,10 @@ def _summarise_session(event: Event) -> str | None:  # noqa: PLR0911 one case pe
             return f"The hub is asked to stop the server ({_REASONS[reason]})"
         case kinds.SessionStopped():
             return "The server was stopped"
+        case kinds.SessionShared(user=user, group=group):
+            return f"The server was shared with {_guest(user, group)}"
+        case kinds.SessionUnshared(user=user, group=group):
+            return f"The server is no longer shared with {_guest(user, group)}"
         case kinds.SessionDeleteRequested():
             return "The server is to be deleted with its files"
         case kinds.SessionDeleted():
@@ -118,6 +122,10 @@ _REASONS = {
     "idle": "it was idle",
     "delete": "it is to be deleted",
 }
+
+
+def _guest(user: str | None, group: str | None) -> str:
+    return f"group {group}" if group else user or "anybody"
 
 
 def _name(server: str) -> str:

@@ -12,6 +12,7 @@ from heliostat_core.sse import BadEventIdError, FeedResponse, read_event_id
 from heliostat_core.web import documented
 
 from ..errors import (
+    AdmissionRefusedError,
     IdempotencyKeyInvalidError,
     IdempotencyKeyReusedError,
     LaunchFinishedError,
@@ -36,6 +37,7 @@ router = APIRouter(prefix="/api/v1/launches", tags=["launches"])
         ServerNameInvalidError,
         IdempotencyKeyInvalidError,
         IdempotencyKeyReusedError,
+        AdmissionRefusedError,
         PeerUnavailableError,
     ),
 )

@@ -9,7 +9,7 @@ from heliostat_core.contracts import events as kinds
 from heliostat_core.contracts.builds import BuildRequest, PlanDecision, PlanView
 from heliostat_core.contracts.events import Event
 from heliostat_core.contracts.launches import LaunchRequest, LaunchView
-from heliostat_core.errors import NotFoundError
+from heliostat_core.errors import HeliostatError, NotFoundError
 from heliostat_core.eventstore import EventStore, NewEvent, StreamConflictError
 from heliostat_core.ids import launch_stream
 from heliostat_core.wakeups import Wakeups
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ..domain.launch import Launch, build_launch
 from ..domain.names import is_server_name
 from ..domain.openings import build_opening
+from ..domain.outcomes import classify
 from ..domain.servers import HubUser
 from ..errors import (
     HubRefusedError,
@@ -27,9 +28,11 @@ from ..errors import (
     LaunchFinishedError,
     ServerNameInvalidError,
 )
+from ..metrics import SessionsMetrics
 from ..storage.hub import HubClient
 from ..storage.launches import LaunchStorage
 from .launch_journal import ACTOR
+from .preadmission import Preadmission
 from .runner import WorkRunner
 from .saga import LaunchSaga
 
@@ -53,6 +56,8 @@ class LaunchService:
         queue: WorkQueue,
         runner: WorkRunner,
         saga: LaunchSaga,
+        preadmission: Preadmission,
+        metrics: SessionsMetrics,
         wakeups: Wakeups,
     ) -> None:
         self._store = store
@@ -62,6 +67,8 @@ class LaunchService:
         self._queue = queue
         self._runner = runner
         self._saga = saga
+        self._preadmission = preadmission
+        self._metrics = metrics
         self._wakeups = wakeups
 
     async def request(self, request: LaunchRequest, *, key: str | None, by: Principal) -> LaunchView:
@@ -77,6 +84,8 @@ class LaunchService:
             The request is wrong.
         PeerRefusedError, PeerUnavailableError
             The builder cannot plan it.
+        AdmissionRefusedError
+            Policy does not allow the server that was named.
         """
         request = _check(request, key)
         if key is not None:
@@ -84,7 +93,7 @@ class LaunchService:
             if known is not None:
                 return known
         launch_id = uuid4()
-        plan, user = await asyncio.gather(self._read_plan(request, launch_id, by), self._read_user(by.name))
+        plan, user = await self._prepare(request, launch_id, by)
         requested = kinds.LaunchRequested(
             launch_id=launch_id,
             user=by.name,
@@ -143,6 +152,19 @@ class LaunchService:
             cancelled = kinds.LaunchCancelled(launch_id=launch_id, cancelled_by=by.name)
             event = NewEvent(data=cancelled, actor=by.name, correlation_id=launch_id)
             await self._store.append(connection, stream, [event], expected=launch.version)
+
+    async def _prepare(self, request: LaunchRequest, launch_id: UUID, by: Principal) -> tuple[PlanView, HubUser | None]:
+        """Find out what is to be built, and whether the server that is named may be, before anything begins."""
+        phase = "plan"
+        try:
+            plan, user = await asyncio.gather(self._read_plan(request, launch_id, by), self._read_user(by.name))
+            phase = "admit"
+            if request.server_name is not None and user is not None:
+                await self._preadmission.check(request.server_name, repository=plan.repo, user=user, by=by)
+        except HeliostatError as error:
+            self._metrics.launches.labels(phase, classify(error), "none").inc()
+            raise
+        return plan, user
 
     async def _read_plan(self, request: LaunchRequest, launch_id: UUID, by: Principal) -> PlanView:
         asked = BuildRequest(repo=request.repo, ref=request.ref, provider=request.provider)
