@@ -47,7 +47,7 @@ migrate: init ## bring the database of HELIOSTAT_MIGRATE_DATABASE_URL to the new
 
 ## Developing
 
-.PHONY: init-dev fmt lint types test test-unit test-integration e2e bench openapi config-docs lock clean
+.PHONY: init-dev fmt lint types test test-unit test-js test-integration e2e bench openapi config-docs lock clean
 init-dev: ## as init, with the development tools
 	@$(PYTHON) deploy/local/bootstrap.py --dev
 
@@ -63,11 +63,14 @@ lint: init-dev ## check style, formatting and the import rules
 types: init-dev ## check the types
 	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src tests benchmarks)
 
-test: init-dev test-packages lint types ## everything CI checks: style, types and all tests
+test: init-dev test-packages lint types test-js ## everything CI checks: style, types and all tests
 	$(PYTEST) --numprocesses 2 --dist loadgroup $(ARGS)
 
 test-unit: init-dev ## the tests that start nothing
 	$(PYTEST) tests/unit $(ARGS)
+
+test-js: init-dev ## the pages' modules that need no browser
+	node --test tests/js/*.test.mjs
 
 test-integration: init-dev ## each service with a real Postgres
 	$(PYTEST) tests/integration $(ARGS)
