@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from ..contracts.builds import BuildRequest, BuildView, PlanView, ProviderView
+from ..contracts.builds import BuildRequest, BuildState, BuildView, EnvironmentView, PlanView, ProviderView
 from .peer import PeerClient
+
+_BUILDS = "api/v1/builds"
 
 
 class BuilderClient(PeerClient):
@@ -23,7 +25,7 @@ class BuilderClient(PeerClient):
         """Start the build of this commit, or join the one that runs, or get the one that is done."""
         answer = await self.request(
             "POST",
-            "api/v1/builds",
+            _BUILDS,
             json=request.model_dump(),
             on_behalf_of=user,
             groups=groups,
@@ -33,7 +35,29 @@ class BuilderClient(PeerClient):
 
     async def read_build(self, build_id: UUID, *, user: str) -> BuildView:
         """Read one build."""
-        return BuildView.model_validate(await self.request("GET", f"api/v1/builds/{build_id}", on_behalf_of=user))
+        return BuildView.model_validate(await self.request("GET", f"{_BUILDS}/{build_id}", on_behalf_of=user))
+
+    async def list_builds(
+        self, *, token: str, repo: str | None, state: BuildState | None, most: int
+    ) -> list[BuildView]:
+        """List the builds that the owner of a token may see, the latest first."""
+        params = {"limit": str(most)} | ({"repo": repo} if repo else {}) | ({"state": state.value} if state else {})
+        return [
+            BuildView.model_validate(item) for item in await self.request("GET", _BUILDS, params=params, token=token)
+        ]
+
+    async def read_build_as(self, build_id: UUID, *, token: str) -> BuildView:
+        """Read one build as the owner of a token sees it."""
+        return BuildView.model_validate(await self.request("GET", f"{_BUILDS}/{build_id}", token=token))
+
+    async def cancel_build(self, build_id: UUID, *, token: str) -> BuildView:
+        """Cancel a build as the owner of a token."""
+        return BuildView.model_validate(await self.request("DELETE", f"{_BUILDS}/{build_id}", token=token))
+
+    async def list_environments(self, *, token: str) -> list[EnvironmentView]:
+        """List environments, the latest first, for an administrator's token."""
+        answer = await self.request("GET", "api/v1/environments", token=token)
+        return [EnvironmentView.model_validate(item) for item in answer]
 
     async def list_providers(self) -> list[ProviderView]:
         """List the kinds of places repositories can be in; dump them by alias to speak BinderHub's words."""

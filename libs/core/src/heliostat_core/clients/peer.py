@@ -60,8 +60,16 @@ class PeerClient:
         on_behalf_of: str | None = None,
         groups: Sequence[str] = (),
         correlation_id: UUID | None = None,
+        token: str | None = None,
     ) -> Any:
-        """Send one request and return the decoded JSON answer; ``groups`` are those of whom it is made for.
+        """Send one request and return the decoded JSON answer.
+
+        Parameters
+        ----------
+        groups
+            Groups of whom it is made for.
+        token
+            A user's token, to ask with their rights instead of this service's.
 
         Raises
         ------
@@ -76,6 +84,8 @@ class PeerClient:
             headers.append(("X-Heliostat-On-Behalf-Of", quote(on_behalf_of, safe="")))
         if correlation_id is not None:
             headers.append(("X-Heliostat-Correlation-Id", str(correlation_id)))
+        if token is not None:
+            headers.append(("Authorization", f"Bearer {token}"))
         try:
             response = await self._client.request(method, path, json=json, params=params, headers=headers)
         except httpx.HTTPError as error:

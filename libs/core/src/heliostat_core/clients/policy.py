@@ -1,6 +1,14 @@
 """Client of the policy service."""
 
-from ..contracts.policy import AdmissionRequest, AdmissionView, IdleDecisions, IdleRequest
+from ..contracts.policy import (
+    AdmissionRequest,
+    AdmissionView,
+    IdleDecisions,
+    IdleRequest,
+    PolicyChange,
+    PolicyChangeView,
+    PolicyVersionsView,
+)
 from .peer import PeerClient
 
 
@@ -16,3 +24,13 @@ class PolicyClient(PeerClient):
         """Ask which servers of a batch have been idle too long."""
         answer = await self.request("POST", "api/v1/decisions/idle", json=request.model_dump(mode="json"))
         return IdleDecisions.model_validate(answer)
+
+    async def list_policies(self, *, token: str, most: int) -> PolicyVersionsView:
+        """List the policy in force and those before it, for an administrator's token."""
+        answer = await self.request("GET", "api/v1/policies", params={"limit": str(most)}, token=token)
+        return PolicyVersionsView.model_validate(answer)
+
+    async def put_policy(self, change: PolicyChange, *, token: str) -> PolicyChangeView:
+        """Put a policy in force, or with ``dry_run`` ask what it would change, with an administrator's token."""
+        answer = await self.request("PUT", "api/v1/policies", json=change.model_dump(), token=token)
+        return PolicyChangeView.model_validate(answer)

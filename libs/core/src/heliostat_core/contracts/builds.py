@@ -113,7 +113,7 @@ class EnvironmentView(WireModel):
     recipe: str
     python: str
     lock: str = Field(description="the resolved, pinned requirements")
-    last_used_at: datetime | None = None
+    last_used_at: datetime | None = Field(default=None, description="last start of a server that has this environment")
     size: int | None = Field(default=None, description="bytes")
 
 

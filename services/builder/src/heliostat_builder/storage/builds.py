@@ -9,8 +9,8 @@ from heliostat_core.contracts.events import BuildRequested, Event
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.eventstore import EventStore, NewEvent, Recorded
 from heliostat_core.ids import StreamId, build_stream, environment_stream
-from heliostat_core.schema import build_log_lines, builds, environments, work_items
-from sqlalchemy import Text, delete, func, insert, select, text
+from heliostat_core.schema import build_log_lines, builds, environments, sessions, work_items
+from sqlalchemy import Select, Text, delete, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -130,7 +130,7 @@ class BuildStorage:
 
     async def list_environments(self, connection: AsyncConnection) -> list[EnvironmentView]:
         """List the environments that were not retired, the latest first."""
-        statement = select(environments).where(environments.c.retired_at.is_(None))
+        statement = _select_environments()
         return [
             _to_environment(row)
             for row in await connection.execute(statement.order_by(environments.c.created_at.desc()))
@@ -138,7 +138,7 @@ class BuildStorage:
 
     async def read_environment(self, connection: AsyncConnection, environment_id: str) -> EnvironmentView | None:
         """Read one environment that was not retired."""
-        statement = select(environments).where(environments.c.id == environment_id, environments.c.retired_at.is_(None))
+        statement = _select_environments().where(environments.c.id == environment_id)
         row = (await connection.execute(statement)).one_or_none()
         return None if row is None else _to_environment(row)
 
@@ -165,6 +165,13 @@ def _to_build(row: Any) -> Build:
     )
 
 
+def _select_environments() -> Select[Any]:
+    """Select those that were not retired, with the last start of any server that has or had them, deleted ones too."""
+    used = select(func.max(sessions.c.started_at)).where(sessions.c.environment_id == environments.c.id)
+    last_used_at = used.scalar_subquery().label("last_used_at")
+    return select(environments, last_used_at).where(environments.c.retired_at.is_(None))
+
+
 def _to_environment(row: Any) -> EnvironmentView:
     return EnvironmentView(
         id=row.id,
@@ -174,4 +181,5 @@ def _to_environment(row: Any) -> EnvironmentView:
         python=row.python,
         lock=row.lock,
         size=row.size,
+        last_used_at=row.last_used_at,
     )
