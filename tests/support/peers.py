@@ -13,11 +13,13 @@ from heliostat_core.contracts.policy import (
     AdmissionAction,
     AdmissionRequest,
     AdmissionView,
+    EffectivePolicyView,
     IdleDecision,
     IdleDecisions,
     IdleFacts,
     IdleRequest,
     Rules,
+    UsageView,
 )
 from heliostat_core.database import Database
 from sqlalchemy import text
@@ -139,6 +141,11 @@ class FakePolicy:
         self.judged: list[IdleFacts] = []
         self.app.post("/services/policy/api/v1/decisions/admission")(self._admit)
         self.app.post("/services/policy/api/v1/decisions/idle")(self._judge)
+        self.app.get("/services/policy/api/v1/policy")(self._read)
+
+    async def _read(self, user: str) -> Any:
+        usage = UsageView(named_servers=1, named_servers_left=4, servers=["work"])
+        return EffectivePolicyView(user=user, policy_version=1, rules=self.rules, source={}, usage=usage)
 
     async def _admit(self, body: AdmissionRequest) -> Any:
         if self.down:

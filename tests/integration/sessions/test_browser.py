@@ -8,7 +8,7 @@ from .conftest import Service, World, wait_for_launch
 
 
 async def test_a_browser_signs_in_and_launches(world: World, service: Service) -> None:
-    csrf = await _sign_in(world, service, "alice", "/services/binder/?repo=ska/demo&ref=%22%3E%3Cscript%3E")
+    csrf = await sign_in(world, service, "alice", "/services/binder/?repo=ska/demo&ref=%22%3E%3Cscript%3E")
     page = await service.client.get("")
     assert "Launch a repository" in page.text
     assert "script-src 'self'" in page.headers["content-security-policy"]
@@ -21,14 +21,14 @@ async def test_a_browser_signs_in_and_launches(world: World, service: Service) -
 
 
 async def test_a_cookie_alone_changes_nothing(world: World, service: Service) -> None:
-    await _sign_in(world, service, "alice", "/services/binder/")
+    await sign_in(world, service, "alice", "/services/binder/")
     answer = await service.client.post("api/v1/launches", json={"repo": "ska/demo"})
     assert (answer.status_code, answer.json()["code"]) == (403, "csrf_token_missing")
     assert (await service.client.get("api/v1/launches")).json() == []
 
 
 async def test_what_users_write_is_text(world: World, service: Service) -> None:
-    await _sign_in(world, service, "alice", "/services/binder/")
+    await sign_in(world, service, "alice", "/services/binder/")
     page = await service.client.get("", params={"repo": '"><script>alert(1)</script>'})
     assert "<script>alert" not in page.text
     assert "&lt;script&gt;alert(1)" in page.text
@@ -46,11 +46,11 @@ async def test_a_sign_in_that_did_not_begin_here_is_refused(world: World, servic
 async def test_another_users_page_does_not_exist(world: World, service: Service) -> None:
     alice = world.add_user("alice")
     launch = (await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=alice)).json()
-    await _sign_in(world, service, "bob", "/services/binder/")
+    await sign_in(world, service, "bob", "/services/binder/")
     assert (await service.client.get(f"launches/{launch['id']}")).status_code == 404
 
 
-async def _sign_in(world: World, service: Service, name: str, target: str) -> str:
+async def sign_in(world: World, service: Service, name: str, target: str) -> str:
     """Follow the redirects as a browser would, with the hub's part played by a token of the user."""
     token = world.add_user(name)["Authorization"].removeprefix("Bearer ")
     asked: dict[str, str] = {}

@@ -18,7 +18,7 @@ class ServerNameInvalidError(ClientError):
         super().__init__(
             f"{name!r} is not a server name",
             field="server_name",
-            remedy="Use up to 20 lower-case letters, digits and single hyphens, beginning with a letter.",
+            remedy="Use lower-case letters, digits and single hyphens, beginning with a letter.",
         )
 
 

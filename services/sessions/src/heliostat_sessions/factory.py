@@ -163,7 +163,7 @@ class Factory:
             reconciler=self.reconciler,
             queue=self.queue,
             runner=self.runner,
-            views=SessionViews(public=config.public, api=api),
+            views=SessionViews(public=config.public, base=base, api=api),
             metrics=self.metrics,
             unenforced=host.unenforced,
         )

@@ -1,6 +1,6 @@
 """Calling another service: one pool, one identity, foreign errors turned into ours at this edge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -56,7 +56,7 @@ class PeerClient:
         path: str,
         *,
         json: Any = None,
-        params: dict[str, str] | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
         on_behalf_of: str | None = None,
         groups: Sequence[str] = (),
         correlation_id: UUID | None = None,

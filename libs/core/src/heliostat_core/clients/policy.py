@@ -1,8 +1,11 @@
 """Client of the policy service."""
 
+from collections.abc import Sequence
+
 from ..contracts.policy import (
     AdmissionRequest,
     AdmissionView,
+    EffectivePolicyView,
     IdleDecisions,
     IdleRequest,
     PolicyChange,
@@ -19,6 +22,14 @@ class PolicyClient(PeerClient):
         """Ask whether this may be done and with what limits; a refusal is an answer, not an error."""
         answer = await self.request("POST", "api/v1/decisions/admission", json=request.model_dump(mode="json"))
         return AdmissionView.model_validate(answer)
+
+    async def read_effective(
+        self, user: str, *, groups: Sequence[str], repository: str | None = None
+    ) -> EffectivePolicyView:
+        """Read the rules in force for a user of these groups, and what is left of them."""
+        about = {"user": user, "group": list(groups)} | ({"repository": repository} if repository else {})
+        answer = await self.request("GET", "api/v1/policy", params=about)
+        return EffectivePolicyView.model_validate(answer)
 
     async def judge_idle(self, request: IdleRequest) -> IdleDecisions:
         """Ask which servers of a batch have been idle too long."""

@@ -57,6 +57,9 @@ class SessionLinks(WireModel):
     stop: str
     server: str
     decisions: str
+    source: str | None = Field(default=None, description="the commit at its provider, where it has a page")
+    launch: str | None = Field(default=None, description="page of the launch the files came with")
+    relaunch: str | None = Field(default=None, description="page that launches the same commit in a new server")
 
 
 class SessionView(WireModel):
@@ -126,6 +129,7 @@ class NameCheckView(WireModel):
     code: str | None = None
     message: str | None = None
     remedy: str | None = None
+    repo: str | None = Field(default=None, description="repository of the server that has the name already")
 
 
 class ActivityReport(WireModel):

@@ -26,7 +26,8 @@ class Volume:
 class Session:
     """One server from its creation to its deletion, at one version of its stream.
 
-    ``last_activity`` is the newest known; ``recorded_activity`` is what the last event of it said.
+    ``last_activity`` is the newest known; ``recorded_activity`` is what the last event of it said. ``spec`` names its
+    commit as BinderHub does, ``ref_url`` is the commit's page.
     """
 
     id: UUID
@@ -53,6 +54,8 @@ class Session:
     created_at: datetime
     groups: tuple[str, ...] = ()
     volume: Volume | None = None
+    spec: str | None = None
+    ref_url: str | None = None
 
     @property
     def running(self) -> bool:

@@ -14,7 +14,12 @@ _GRAMMAR = re.compile(r"[a-z]([a-z0-9]|-(?!-))*[a-z0-9]?")
 
 def is_server_name(name: str) -> bool:
     """Whether the hub takes this as the name of a named server."""
-    return len(name) <= LONGEST_NAME and _GRAMMAR.fullmatch(name) is not None
+    return len(name) <= LONGEST_NAME and is_well_formed(name)
+
+
+def is_well_formed(name: str) -> bool:
+    """Whether a name, of whatever length, has only what names of servers may have; how long it may be policy says."""
+    return _GRAMMAR.fullmatch(name) is not None
 
 
 def derive_server_name(slug: str, *, taken: AbstractSet[str], length: int = DERIVED_LENGTH) -> str:

@@ -17,13 +17,16 @@ class SessionViews:
     ----------
     public
         Public URL of the hub, without a slash at the end.
+    base
+        Public URL of this service, with a slash at the end.
     api
         Public URL of this service's API, with a slash at the end.
     """
 
-    def __init__(self, *, public: str, api: str) -> None:
+    def __init__(self, *, public: str, base: str, api: str) -> None:
         self.api = api
         self._public = public
+        self._base = base
 
     def build(
         self,
@@ -63,6 +66,9 @@ class SessionViews:
             stop=f"{own}/stop",
             server=f"{self._public}{build_server_path(user=session.user, name=session.server_name)}",
             decisions=f"{self._public}/services/policy/api/v1/decisions?session={session.id}",
+            source=session.ref_url,
+            launch=f"{self._base}launches/{session.launch_id}" if session.launch_id else None,
+            relaunch=f"{self._base}v2/{session.spec}?new=true" if session.spec else None,
         )
 
 

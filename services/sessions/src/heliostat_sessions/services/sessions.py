@@ -8,15 +8,22 @@ from uuid import UUID, uuid4
 from heliostat_core.auth import HubUnavailableError, Principal
 from heliostat_core.clients import PeerRefusedError, PeerUnavailableError, PolicyClient
 from heliostat_core.contracts import events as kinds
-from heliostat_core.contracts.policy import AdmissionAction, AdmissionRequest, IdleDecision, IdleRequest, ServerFact
-from heliostat_core.contracts.sessions import SessionState, SessionView
+from heliostat_core.contracts.policy import (
+    AdmissionAction,
+    AdmissionRequest,
+    EffectivePolicyView,
+    IdleDecision,
+    IdleRequest,
+    ServerFact,
+)
+from heliostat_core.contracts.sessions import NameCheckView, SessionState, SessionView
 from heliostat_core.errors import NotFoundError
 from heliostat_core.eventstore import StreamConflictError
 from heliostat_core.work import WorkQueue
 
 from ..domain.idle import build_facts
 from ..domain.ledger import Session
-from ..domain.names import is_server_name
+from ..domain.names import is_well_formed
 from ..domain.refusals import build_refusal
 from ..domain.servers import HubServer, HubUser
 from ..domain.views import SessionViews
@@ -102,13 +109,8 @@ class SessionService:
         ServerNameInvalidError, SessionExistsError, AdmissionRefusedError, HubRefusedError
             It may not be.
         """
-        if name and not is_server_name(name):
-            raise ServerNameInvalidError(name=name)
         known = await self._read_user(user)
-        sessions = await self._list(user)
-        if any(session.server_name == name for session in sessions) or (name and name in known.servers):
-            raise SessionExistsError(name=name)
-        await self._admit(AdmissionAction.CREATE, known, name, sessions=sessions, session=None)
+        await self._check_creation(known, name, sessions=await self._list(user))
         session_id = uuid4()
         created = kinds.SessionCreated(session_id=session_id, user=user, server_name=name, origin="api")
         try:
@@ -119,6 +121,24 @@ class SessionService:
         await self._spawns.start(user, name, options={})
         self._reconciler.schedule(user)
         return await self.read(user, name)
+
+    async def check_name(self, user: str, name: str) -> NameCheckView:
+        """Say whether a plain server of this name could be created now, in the words `create` would refuse with."""
+        known = await self._read_user(user)
+        sessions = await self._list(user)
+        try:
+            await self._check_creation(known, name, sessions=sessions, simulate=True)
+        except (ServerNameInvalidError, SessionExistsError, AdmissionRefusedError) as error:
+            repo = next((session.repo for session in sessions if session.server_name == name), None)
+            return NameCheckView(
+                name=name, allowed=False, code=error.code, message=error.message, remedy=error.remedy, repo=repo
+            )
+        return NameCheckView(name=name, allowed=True)
+
+    async def read_policy(self, user: str) -> EffectivePolicyView:
+        """Read the rules in force for a user, and what is left of them."""
+        known = await self._read_user(user)
+        return await self._policy.read_effective(user, groups=known.groups)
 
     async def start(self, user: str, name: str) -> SessionView:
         """Start a stopped server with what it had; one that runs is left as it is.
@@ -178,6 +198,15 @@ class SessionService:
                 continue
             return self._views.build(session, None, None, state=SessionState.DELETING)
 
+    async def _check_creation(
+        self, user: HubUser, name: str, *, sessions: Sequence[Session], simulate: bool = False
+    ) -> None:
+        if name and not is_well_formed(name):
+            raise ServerNameInvalidError(name=name)
+        if any(session.server_name == name for session in sessions) or (name and name in user.servers):
+            raise SessionExistsError(name=name)
+        await self._admit(AdmissionAction.CREATE, user, name, sessions=sessions, session=None, simulate=simulate)
+
     async def _request_deletion(self, session: Session, by: Principal) -> None:
         async with self._ledger.transaction() as connection:
             if not session.deleting:
@@ -209,6 +238,7 @@ class SessionService:
         *,
         sessions: Sequence[Session],
         session: Session | None,
+        simulate: bool = False,
     ) -> None:
         admission = await self._policy.admit(
             AdmissionRequest(
@@ -220,6 +250,7 @@ class SessionService:
                 session_id=session.id if session else None,
                 servers=[ServerFact(name=server.name, active=server.active) for server in user.servers.values()],
                 unenforced=list(self._unenforced),
+                simulate=simulate,
             )
         )
         if not admission.allowed:

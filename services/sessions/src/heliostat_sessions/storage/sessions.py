@@ -10,7 +10,7 @@ from heliostat_core.contracts import events as kinds
 from heliostat_core.contracts.model import Enforcement
 from heliostat_core.contracts.sessions import SessionState
 from heliostat_core.eventstore import Recorded
-from heliostat_core.schema import observations, sessions, volumes
+from heliostat_core.schema import launches, observations, sessions, volumes
 from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -246,7 +246,10 @@ def _select_sessions() -> Select[Any]:
             volumes.c.limit.label("volume_limit"),
             volumes.c.used,
             volumes.c.measured_at,
+            launches.c.plan["resolved_spec"].astext.label("spec"),
+            launches.c.plan["ref_url"].astext.label("ref_url"),
         )
+        .outerjoin(launches, launches.c.id == sessions.c.launch_id)
         .outerjoin(observations, observations.c.session_id == sessions.c.id)
         .outerjoin(volumes, and_(volumes.c.session_id == sessions.c.id, volumes.c.deleted_at.is_(None)))
         .where(sessions.c.deleted_at.is_(None))
@@ -289,6 +292,8 @@ def _to_session(row: Row[Any]) -> Session:
         created_at=row.created_at,
         groups=tuple(row.groups or ()),
         volume=_to_session_volume(row),
+        spec=row.spec,
+        ref_url=row.ref_url,
     )
 
 
