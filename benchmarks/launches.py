@@ -16,6 +16,7 @@ from .stack import running_instance
 
 _LIMIT = timedelta(minutes=8)
 _LAUNCHES = 30
+_BRANCH_LAUNCHES = 10
 _PATIENCE = timedelta(minutes=2)
 """On a machine too slow for all launches in this time there are fewer; their number is among the figures."""
 
@@ -30,16 +31,18 @@ def measure_launches() -> Sequence[Figure]:
     """Measure launches of what is built, one after the other and at once, plans, and commits that build nothing."""
     with running_git_server() as git, running_instance() as stack:
         repository = git.create("astro/survey")
-        repository.commit({"requirements.txt": REQUIREMENTS, "survey.ipynb": NOTEBOOK, "data/fluxes.csv": DATA})
-        return run(_measure(stack, repository), limit=_LIMIT)
+        files = {"requirements.txt": REQUIREMENTS, "survey.ipynb": NOTEBOOK, "data/fluxes.csv": DATA}
+        commit = repository.commit(files)
+        return run(_measure(stack, repository, commit), limit=_LIMIT)
 
 
-async def _measure(stack: Stack, repository: GitRepository) -> list[Figure]:
+async def _measure(stack: Stack, repository: GitRepository, commit: str) -> list[Figure]:
     async with signed_in(stack, "ada") as ada:
         built = await ada.launch(repository.url)
         await ada.delete(built.server_name)
         plans = await _measure_plans(ada, repository)
-        cached = await _launch_repeatedly(ada, repository)
+        cached = await _launch_repeatedly(ada, repository, commit, times=_LAUNCHES)
+        branch = await _launch_repeatedly(ada, repository, "HEAD", times=_BRANCH_LAUNCHES)
         commits = await _launch_commits(ada, repository)
     at_once = await _launch_at_once(stack, repository)
     cached_p50 = percentile([launched.seconds for launched in cached], 50)
@@ -50,6 +53,7 @@ async def _measure(stack: Stack, repository: GitRepository) -> list[Figure]:
         Figure("cached launches measured", len(cached), ""),
         *summarise("cached launch", [launched.seconds for launched in cached], p50=_WHOLE_LAUNCH),
         *summarise("cached launch, control plane", _control_plane(cached), p50=60, p95=120),
+        *summarise("cached launch of a branch, with git asking where it is, control plane", _control_plane(branch)),
         *summarise(f"{_AT_ONCE} at once", [launched.seconds for launched in at_once]),
         *summarise(f"{_AT_ONCE} at once, control plane", _control_plane(at_once), p50=60, p95=120),
         Figure("commit of a notebook p50", commits_p50 * 1000, "ms"),
@@ -71,11 +75,11 @@ async def _measure_plans(person: Person, repository: GitRepository) -> list[floa
     return seconds
 
 
-async def _launch_repeatedly(person: Person, repository: GitRepository) -> list[Launched]:
+async def _launch_repeatedly(person: Person, repository: GitRepository, ref: str, *, times: int) -> list[Launched]:
     launches: list[Launched] = []
     begun = perf_counter()
-    while len(launches) < _LAUNCHES and perf_counter() - begun < _PATIENCE.total_seconds():
-        launches.append(await person.launch(repository.url))
+    while len(launches) < times and perf_counter() - begun < _PATIENCE.total_seconds():
+        launches.append(await person.launch(repository.url, ref=ref))
         await person.delete(launches[-1].server_name)
     return launches
 

@@ -41,15 +41,6 @@ async def hub() -> AsyncIterator[FakeHub]:
         yield running
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares a costly fixture in one process: the files of a tier's folder, or one whole instance."""
-    root = Path(__file__).parent
-    for item in items:
-        tier, *rest = item.path.relative_to(root).parts
-        group = tier if tier in {"e2e", "unit"} else "/".join((tier, *rest))
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that writes golden files again."""
     parser.addoption("--update-data", action="store_true", help="write the golden files in tests/data again")
