@@ -33,8 +33,10 @@ from .services.launch_journal import LaunchJournal
 from .services.launches import LaunchService
 from .services.ledger import SessionLedger
 from .services.log_tails import LogTails
+from .services.log_texts import LogTextService
 from .services.login import LoginService
 from .services.lone import LoneJob
+from .services.planning import PlanService
 from .services.preadmission import Preadmission
 from .services.reconcile import Reconciler
 from .services.runner import WorkRunner
@@ -133,10 +135,12 @@ class Factory:
             queue=self.queue,
             workers={launches.WORK: self.saga.resume, deletion.WORK: self.deletion.finish},
         )
+        self.plans = PlanService(builder=open_.builder)
+        self.log_texts = LogTextService(database=database, lines=LogLineStorage())
         self.launches = LaunchService(
             store=self.store,
             launches=self.launch_storage,
-            builder=open_.builder,
+            plans=self.plans,
             hub=hub,
             queue=self.queue,
             runner=self.runner,

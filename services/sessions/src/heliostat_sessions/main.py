@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from .background import build_jobs
 from .config import BASE_PATH, SessionsConfig
 from .factory import ProcessContext, build_projections
-from .handlers import activity, events, home, launches, login, pages, sessions, shares
+from .handlers import activity, events, home, launches, login, pages, plans, sessions, shares
 
 SERVICE = "sessions"
 _STATIC = Path(__file__).parent / "static"
@@ -57,6 +57,7 @@ def create_app(config: SessionsConfig) -> FastAPI:
             BASE_PATH,
             health,
             launches.router,
+            plans.router,
             sessions.router,
             shares.router,
             home.router,

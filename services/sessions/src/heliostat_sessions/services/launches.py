@@ -4,7 +4,6 @@ import asyncio
 from uuid import UUID, uuid4
 
 from heliostat_core.auth import HubUnavailableError, Principal
-from heliostat_core.clients import BuilderClient, PeerRefusedError, PeerUnavailableError
 from heliostat_core.contracts import events as kinds
 from heliostat_core.contracts.builds import BuildRequest, PlanDecision, PlanView
 from heliostat_core.contracts.events import Event
@@ -32,6 +31,7 @@ from ..metrics import SessionsMetrics
 from ..storage.hub import HubClient
 from ..storage.launches import LaunchStorage
 from .launch_journal import ACTOR
+from .planning import PlanService
 from .preadmission import Preadmission
 from .runner import WorkRunner
 from .saga import LaunchSaga
@@ -51,7 +51,7 @@ class LaunchService:
         *,
         store: EventStore,
         launches: LaunchStorage,
-        builder: BuilderClient,
+        plans: PlanService,
         hub: HubClient,
         queue: WorkQueue,
         runner: WorkRunner,
@@ -62,7 +62,7 @@ class LaunchService:
     ) -> None:
         self._store = store
         self._launches = launches
-        self._builder = builder
+        self._plans = plans
         self._hub = hub
         self._queue = queue
         self._runner = runner
@@ -117,6 +117,12 @@ class LaunchService:
             raise NotFoundError(what="launch", key=str(launch_id))
         return view
 
+    async def read_request(self, launch_id: UUID) -> LaunchRequest:
+        """Read what a launch was asked with, so that it can be asked again."""
+        async with self._store.database.transaction() as connection:
+            first = (await self._store.read_stream(connection, launch_stream(launch_id), most=1))[0].data
+        return LaunchRequest(**first.model_dump(include=_REQUEST_FIELDS))
+
     async def list_of_user(self, user: str, *, under_way: bool) -> list[LaunchView]:
         """List a user's launches, newest first."""
         async with self._store.database.transaction() as connection:
@@ -168,12 +174,7 @@ class LaunchService:
 
     async def _read_plan(self, request: LaunchRequest, launch_id: UUID, by: Principal) -> PlanView:
         asked = BuildRequest(repo=request.repo, ref=request.ref, provider=request.provider)
-        try:
-            return await self._builder.read_plan(asked, user=by.name, correlation_id=launch_id)
-        except PeerRefusedError as error:
-            if error.status == 401:  # noqa: PLR2004 the builder does not know this service: not the user's concern
-                raise PeerUnavailableError(service="builder") from error
-            raise
+        return await self._plans.read(asked, user=by.name, correlation_id=launch_id)
 
     async def _read_user(self, name: str) -> HubUser | None:
         """Read the user's servers ahead; the saga reads them itself where this does not work."""
