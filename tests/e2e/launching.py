@@ -36,10 +36,12 @@ class Stream:
 
 
 def read_events(answer: httpx.Response) -> Iterator[dict[str, Any]]:
-    """Decode the JSON of a server-sent event stream."""
+    """Decode the JSON of a server-sent event stream; events with a name are heartbeats."""
+    named = False
     for line in answer.iter_lines():
-        if line.startswith("data: "):
+        if line.startswith("data: ") and not named:
             yield json.loads(line.removeprefix("data: "))
+        named = line.startswith("event: ")
 
 
 def launch(client: httpx.Client, **request: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from heliostat_cli.backoff import Backoff
 from heliostat_cli.streams import Frame, read_frames
 
-TEXT = 'id: 1.0\ndata: {"a": "x\u2028y"}\n\n: heartbeat\n\nid: 1.1\ndata:b\ndata: c\n\n'.encode()
+TEXT = 'id: 1.0\ndata: {"a": "x\u2028y"}\n\n: heartbeat\n\nevent: x\ndata: {}\n\nid: 1.1\ndata:b\ndata: c\n\n'.encode()
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])

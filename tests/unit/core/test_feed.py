@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from heliostat_core.feed import Feeds, Frame, FrameId
+from heliostat_core.sse import NAMED, FeedResponse
 
 BEAT = timedelta(milliseconds=50)
 
@@ -89,6 +90,17 @@ async def test_silence_is_filled_with_heartbeats() -> None:
         reader = feed.read(after=None, heartbeat=BEAT)
         assert await anext(reader) == b""
         await reader.aclose()  # type: ignore[attr-defined]  # it is an async generator
+
+
+async def test_a_page_can_notice_heartbeats() -> None:
+    source = Source()
+    async with Feeds() as feeds:
+        response = FeedResponse(
+            feeds=feeds, name="x", produce=source.produce, after=None, heartbeat=BEAT, filler=NAMED
+        )
+        stream = aiter(response.body_iterator)
+        assert await anext(stream) == b"event: heartbeat\ndata: {}\n\n"
+        await stream.aclose()  # type: ignore[attr-defined]  # it is an async generator
 
 
 async def test_a_failing_producer_fails_its_readers() -> None:

@@ -2,7 +2,8 @@
 
 The services number their events and resume after any id, so what was not received before a connection broke comes
 again, and what was received does not. The format is section 9.2 of the WHATWG HTML standard; only ``id`` and ``data``
-are used. Lines end at line feeds alone: JSON may hold other characters that Unicode calls line ends.
+are used, and events with a name, which are heartbeats, are left out. Lines end at line feeds alone: JSON may hold
+other characters that Unicode calls line ends.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -35,6 +36,7 @@ def read_frames(chunks: Iterable[bytes], *, on_bytes: Callable[[], None]) -> Ite
     """
     rest, event_id = b"", ""
     data: list[bytes] = []
+    named = False
     for chunk in chunks:
         on_bytes()
         *lines, rest = (rest + chunk).split(b"\n")
@@ -42,11 +44,14 @@ def read_frames(chunks: Iterable[bytes], *, on_bytes: Callable[[], None]) -> Ite
             line = raw.removesuffix(b"\r")
             name, _, value = line.partition(b":")
             value = value.removeprefix(b" ")
-            if not line and data:
-                yield Frame(id=event_id, data=b"\n".join(data))
-                data = []
+            if not line:
+                if data and not named:
+                    yield Frame(id=event_id, data=b"\n".join(data))
+                data, named = [], False
             elif name == b"id":
                 event_id = value.decode()
+            elif name == b"event":
+                named = bool(value)
             elif name == b"data":
                 data.append(value)
 

@@ -12,7 +12,13 @@ from .errors import ClientError
 from .feed import Feeds, FrameId, Producer
 
 HEARTBEAT = timedelta(seconds=15)
-"""A comment this often keeps proxies from closing a silent stream."""
+"""Something this often keeps proxies from closing a silent stream."""
+
+COMMENT = b": heartbeat\n\n"
+"""What fills silence, and no reader sees."""
+
+NAMED = b"event: heartbeat\ndata: {}\n\n"
+"""What fills silence so that scripts of a page notice too: without an id, and not a ``message``."""
 
 _LONGEST_NUMBER = 15
 """Digits of one part of an id; more is no number of ours."""
@@ -62,7 +68,14 @@ class FeedResponse(StreamingResponse):
     """Streams one feed as server-sent events, from a place on, with heartbeats."""
 
     def __init__(
-        self, *, feeds: Feeds, name: str, produce: Producer, after: FrameId | None, heartbeat: timedelta = HEARTBEAT
+        self,
+        *,
+        feeds: Feeds,
+        name: str,
+        produce: Producer,
+        after: FrameId | None,
+        heartbeat: timedelta = HEARTBEAT,
+        filler: bytes = COMMENT,
     ) -> None:
         super().__init__(self._stream(), media_type="text/event-stream", headers=_HEADERS)
         self._feeds = feeds
@@ -70,11 +83,12 @@ class FeedResponse(StreamingResponse):
         self._produce = produce
         self._after = after
         self._heartbeat = heartbeat
+        self._filler = filler
 
     async def _stream(self) -> AsyncIterator[bytes]:
         async with self._feeds.watching(self._name, self._produce) as feed:
             async for data in feed.read(after=self._after, heartbeat=self._heartbeat):
-                yield data or b": heartbeat\n\n"
+                yield data or self._filler
 
     @override
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

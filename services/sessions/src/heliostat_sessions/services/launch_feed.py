@@ -17,7 +17,7 @@ from heliostat_core.contracts.launches import LaunchEvent
 from heliostat_core.eventstore import EventStore, Recorded
 from heliostat_core.feed import Feeds, Frame, FrameId
 from heliostat_core.ids import launch_stream
-from heliostat_core.sse import FeedResponse, build_frame
+from heliostat_core.sse import NAMED, FeedResponse, build_frame
 from heliostat_core.wakeups import Listening, Wakeups
 from prometheus_client import Gauge
 from starlette.types import Receive, Scope, Send
@@ -68,6 +68,7 @@ class LaunchFeedService:
             produce=lambda: self._produce(launch_id),
             after=after,
             heartbeat=heartbeat,
+            filler=NAMED,
         )
 
     async def _produce(self, launch_id: UUID) -> AsyncIterator[list[Frame]]:
