@@ -95,9 +95,7 @@ async def test_silence_is_filled_with_heartbeats() -> None:
 async def test_a_page_can_notice_heartbeats() -> None:
     source = Source()
     async with Feeds() as feeds:
-        response = FeedResponse(
-            feeds=feeds, name="x", produce=source.produce, after=None, heartbeat=BEAT, filler=NAMED
-        )
+        response = FeedResponse(feeds=feeds, name="x", produce=source.produce, after=None, heartbeat=BEAT, filler=NAMED)
         stream = aiter(response.body_iterator)
         assert await anext(stream) == b"event: heartbeat\ndata: {}\n\n"
         await stream.aclose()  # type: ignore[attr-defined]  # it is an async generator
