@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 from fastapi import FastAPI, Response
@@ -70,26 +71,28 @@ class FakeBuilder:
         self.plans += 1
         if self.down:
             return Response(status_code=502)
-        if body.repo == "nowhere":
-            error = {"code": "repository_unknown", "message": "There is no such repository", "field": "repo"}
-            return JSONResponse(error, status_code=404)
-        return self._plan(body)
+        error = _find_error(body)
+        return self._plan(body) if error is None else JSONResponse(error, status_code=404)
 
     def _plan(self, body: BuildRequest) -> PlanView:
+        if body.spec:
+            owner, name, ref = unquote(body.repo).split("/", 2)
+            body = body.model_copy(update={"repo": f"{owner}/{name}", "ref": ref, "spec": False})
         repo = body.repo if "://" in body.repo else f"https://git.example/{body.repo}"
         is_commit = len(body.ref) == 40
         commit = body.ref if is_commit else hashlib.sha1(f"{repo}@{body.ref}".encode()).hexdigest()  # noqa: S324 a stand-in
         return PlanView(
-            provider="git",
+            provider=body.provider or "git",
             repo=repo,
             ref=body.ref,
             commit=commit,
             ref_url=f"{repo}/tree/{commit}",
-            resolved_spec=f"git/{repo}/{commit}",
+            resolved_spec=f"{body.repo}/{commit}",
             slug=repo.rsplit("/", 1)[-1],
             environment_id="env-1",
             content_id=f"content-{commit[:8]}",
             image_id=f"image-{commit[:8]}",
+            image_name=f"gh-demo:image-{commit[:8]}",
             decision=self.decision,
         )
 
@@ -127,6 +130,18 @@ class FakeBuilder:
             created_at=datetime.now(UTC),
             links=BuildLinks(self="", log=""),
         )
+
+
+def _find_error(body: BuildRequest) -> dict[str, Any] | None:
+    if body.provider not in {None, "gh", "git"}:
+        return {"code": "unknown_provider", "message": f"No provider {body.provider!r}", "remedy": "Use gh or git."}
+    if body.spec and body.repo.count("/") < 2:
+        return {"code": "bad_repository", "message": f"{body.repo!r} is not of the form owner/name/ref"}
+    if body.repo.split("/")[0] == "nowhere":
+        return {"code": "repository_unknown", "message": "There is no such repository", "field": "repo"}
+    if body.repo.endswith(("/main", "/gone")):
+        return {"code": "ref_not_found", "message": "There is no such ref", "field": "ref"}
+    return None
 
 
 class FakePolicy:

@@ -21,6 +21,7 @@ from tests.support.postgres import Postgres
 from tests.support.server import serving
 
 GRANT_KEY = "grant-key-of-the-tests"
+BUILD_TOKEN_SECRET = "build-token-secret-of-the-tests-xxxx"
 
 
 @dataclass
@@ -91,6 +92,8 @@ async def world(
             policy_token="policy-token",
             grant_key=GRANT_KEY,
             cookie_secret="cookie-secret",
+            build_token_secret=BUILD_TOKEN_SECRET,
+            linger=timedelta(0),
             state_directory=tmp_path,
             lease_duration=timedelta(seconds=1.5),
             reconcile_interval=timedelta(seconds=60),

@@ -43,7 +43,7 @@ def build_openapi_documents() -> dict[str, dict[str, Any]]:
     builder = create_builder(BuilderConfig(**_ANYTHING, **_PEERS))
     policy = create_policy(PolicyConfig(**_ANYTHING, default_policy=CHECKOUT / "deploy/policy/default.yaml"))
     peers: dict[str, Any] = {"builder_url": "http://127.0.0.1:1", "builder_token": "x" * 32}
-    secrets: dict[str, Any] = {"grant_key": "x" * 32, "cookie_secret": "x" * 32}
+    secrets: dict[str, Any] = dict.fromkeys(("grant_key", "cookie_secret", "build_token_secret"), "x" * 32)
     sessions = create_sessions(SessionsConfig(**_ANYTHING, **_PEERS, **peers, **secrets))
     return {"builder": builder.openapi(), "policy": policy.openapi(), "sessions": sessions.openapi()}
 

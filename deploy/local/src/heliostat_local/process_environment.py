@@ -120,6 +120,7 @@ class ProcessEnvironments:
             "POLICY_TOKEN": self._token("sessions", "policy"),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
             "COOKIE_SECRET": self._secrets.ensure("sessions_cookie_secret"),
+            "BUILD_TOKEN_SECRET": self._secrets.ensure("sessions_build_token_secret"),
             "STATE_DIRECTORY": str(self._layout.root),
         }
         return self._build_service("sessions", fixed=fixed, defaults={})

@@ -1,6 +1,7 @@
 """Settings of the sessions service."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from heliostat_core.config import ServiceConfig
@@ -27,6 +28,30 @@ class SessionsConfig(ServiceConfig):
     grant_key: SecretStr = Field(description="key that signs grants; the hub's plugin has the same")
     cookie_secret: SecretStr = Field(description="secret from which the key of browsers' cookies is derived")
     state_directory: Path = Field(description="state directory of the instance, for volumes and run records")
+    build_token_secret: SecretStr = Field(
+        min_length=32, description="secret of the tokens with which pages vouch for BinderHub launches"
+    )
+    allowed_origins: tuple[HttpUrl, ...] = Field(
+        default=(), description="JSON list of origins whose pages may call this API, with an Authorization header"
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
+        default=("127.0.0.0/8", "::1/128"),
+        validate_default=True,
+        description="JSON list of networks whose X-Forwarded-For is believed",
+    )
+    build_only: bool = Field(default=True, description="whether BinderHub clients may build without launching")
+    anonymous_launches: bool = Field(
+        default=False, description="whether anybody may launch, as a temporary user that is deleted with its storage"
+    )
+    temporary_users: int = Field(default=20, ge=0, description="temporary users there may be at a time")
+    anonymous_rate: int = Field(default=10, ge=0, description="anonymous launches per address and rate period")
+    user_rate: int | None = Field(
+        default=None, ge=0, description="BinderHub launches per user and rate period; none: any"
+    )
+    rate_period: Duration = Field(default=timedelta(hours=1), description="window in which launches are counted")
+    linger: Duration = Field(
+        default=timedelta(minutes=1), description="how long a BinderHub stream stays open after its last message"
+    )
     launch_deadline: Duration = Field(default=timedelta(hours=1), description="a launch that takes longer has failed")
     outage_patience: Duration = Field(
         default=timedelta(minutes=2), description="how long a launch waits for a service or the hub that is away"
@@ -50,6 +75,18 @@ class SessionsConfig(ServiceConfig):
         if value.query or value.fragment:
             raise ValueError("must be a plain address")
         return value
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _without_path(cls, value: tuple[HttpUrl, ...]) -> tuple[HttpUrl, ...]:
+        if any(origin.path not in {None, "/"} or origin.query or origin.fragment for origin in value):
+            raise ValueError("an origin is scheme, host and port, such as https://docs.example.org")
+        return value
+
+    @property
+    def origins(self) -> list[str]:
+        """The allowed origins as browsers write them."""
+        return [str(origin).rstrip("/") for origin in self.allowed_origins]
 
     @property
     def builder_base(self) -> str:

@@ -1,6 +1,6 @@
 """What the sessions service refuses or fails with."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from heliostat_core.contracts.model import ErrorView
@@ -317,3 +317,43 @@ class BuildTokenInvalidError(ClientError):
 
     def __init__(self) -> None:
         super().__init__("Invalid build token", field="build_token", remedy="Reload the page to get a new one.")
+
+
+class BuildOnlyNotAllowedError(ClientError):
+    """Builds without a launch are switched off."""
+
+    code = "build_only_not_allowed"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Building but not launching is not permitted here",
+            field="build_only",
+            remedy="Launch the repository instead.",
+        )
+
+
+class RateLimitError(ClientError):
+    """Too many launches in too short a time."""
+
+    code = "rate_limit"
+    status = 429
+
+    def __init__(self, *, limit: int, period: timedelta, ends_at: datetime, retry_after: int) -> None:
+        super().__init__(
+            f"Rate limit exceeded: {limit} launches in {period}",
+            remedy=f"Try again in {retry_after} seconds.",
+            details={"limit": limit, "period": period.total_seconds(), "retry_after": retry_after},
+        )
+        self.limit = limit
+        self.ends_at = ends_at
+        self.retry_after = retry_after
+
+
+class InternalError(HeliostatError):
+    """A bug, of which a stream that has begun already can say no more than this."""
+
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("Internal Server Error")

@@ -21,11 +21,15 @@ from heliostat_core.work import WorkQueue
 from prometheus_client import CollectorRegistry
 
 from .config import BASE_PATH, SERVICE_NAME, SessionsConfig
+from .domain.binder_places import Places
+from .domain.build_tokens import BuildTokens
 from .domain.cookies import Cookies
 from .domain.views import SessionViews
 from .metrics import SessionsMetrics
 from .services import deletion, launches
 from .services.activity import ActivityService
+from .services.binder import BinderService
+from .services.build_feed import BuildFeedService
 from .services.deletion import DeletionService
 from .services.idle import IdleService
 from .services.launch_feed import LaunchFeedService
@@ -38,6 +42,7 @@ from .services.login import LoginService
 from .services.lone import LoneJob
 from .services.planning import PlanService
 from .services.preadmission import Preadmission
+from .services.rate_limits import RateLimiter
 from .services.reconcile import Reconciler
 from .services.runner import WorkRunner
 from .services.saga import LaunchSaga
@@ -52,6 +57,7 @@ from .storage.hub_oauth import HubOAuthClient
 from .storage.hub_shares import HubShareClient
 from .storage.launches import LaunchProjection, LaunchStorage
 from .storage.log_lines import LogLineStorage
+from .storage.rate_limits import RateLimitStorage
 from .storage.sessions import SessionProjection, SessionStorage
 from .storage.timeline import TimelineStorage
 
@@ -86,6 +92,9 @@ class Factory:
         self.cookies = Cookies(secret=config.cookie_secret.get_secret_value())
         self.authenticator = Authenticator(hub=open_.hub_http, service=SERVICE_NAME, callers=config.callers)
         self.login = _build_login(config, open_, self.authenticator, self.cookies)
+        self.build_tokens = BuildTokens(secret=config.build_token_secret)
+        self.places = Places(secret=config.cookie_secret.get_secret_value())
+        self.rate_limits = RateLimiter(database=database, storage=RateLimitStorage(), period=config.rate_period)
         self.store = open_.store
         self.launch_storage = LaunchStorage(base=base, public=config.public)
         session_storage = SessionStorage()
@@ -157,6 +166,19 @@ class Factory:
         )
         self.launch_feeds = LaunchFeedService(
             store=self.store, wakeups=wakeups, feeds=open_.feeds, tails=open_.tails, watchers=self.metrics.watchers
+        )
+        self.binder = BinderService(
+            launches=self.launches,
+            feed=self.launch_feeds,
+            builds=BuildFeedService(
+                database=database, launches=self.launch_storage, tails=open_.tails, wakeups=wakeups
+            ),
+            builder=open_.builder,
+            feeds=open_.feeds,
+            places=self.places,
+            watchers=self.metrics.watchers,
+            linger=config.linger,
+            patience=config.outage_patience,
         )
         self.sessions = SessionService(
             ledger=ledger,

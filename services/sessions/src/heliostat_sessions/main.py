@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 from .background import build_jobs
 from .config import BASE_PATH, SessionsConfig
 from .factory import ProcessContext, build_projections
-from .handlers import activity, events, home, launches, login, pages, plans, sessions, shares
+from .handlers import activity, binder, events, home, launches, login, pages, plans, sessions, shares
 
 SERVICE = "sessions"
 _STATIC = Path(__file__).parent / "static"
@@ -63,6 +63,7 @@ def create_app(config: SessionsConfig) -> FastAPI:
             home.router,
             home.pages,
             activity.router,
+            binder.router,
             events.router,
             login.router,
             pages.router,

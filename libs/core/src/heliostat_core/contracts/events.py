@@ -90,6 +90,7 @@ class LaunchRequested(WireModel):
     repo: str
     ref: str
     provider: str | None
+    spec: bool = False
     path: str | None
     urlpath: str | None = None
     server_name: str | None

@@ -36,6 +36,9 @@ class LaunchRequest(WireModel):
     repo: str = Field(min_length=1, max_length=2000)
     ref: str = Field(default="HEAD", max_length=255)
     provider: str | None = Field(default=None, max_length=20)
+    spec: bool = Field(
+        default=False, description="repo is a BinderHub spec of the provider as it stands in a URL, with its ref"
+    )
     path: str | None = Field(default=None, max_length=1000, description="file or folder to open in JupyterLab")
     urlpath: str | None = Field(
         default=None, max_length=2000, description="instead of a path: what to open, as a URL path of the server"
@@ -64,6 +67,7 @@ class LaunchView(WireModel):
     repo: str
     ref: str
     path: str | None
+    urlpath: str | None = None
     server_name: str | None
     plan: PlanView | None
     build_id: UUID | None
@@ -80,11 +84,15 @@ class LaunchEvent(WireModel):
 
     id: str = Field(description="<stream version>.<log line>; send it as Last-Event-ID to resume")
     phase: str
+    step: str | None = Field(
+        default=None, description="what exactly: the event of the launch, or for a line the step of the build"
+    )
     time: datetime
     message: str
     line: int | None = None
     progress: int | None = None
     url: str | None = None
+    server_url: str | None = Field(default=None, description="the server itself, with a slash at the end")
     plan: PlanView | None = None
     error: ErrorView | None = None
     final: bool = False

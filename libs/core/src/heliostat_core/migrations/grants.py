@@ -32,6 +32,8 @@ GRANTS: dict[str, dict[str, str]] = {
         "build_log_lines": _READ,
         "builds": _READ,
         "decisions": _READ,
+        "rate_limits": _ALL,
+        "temporary_users": _ALL,
         "alembic_version": _READ,
     },
     "heliostat_policy": {

@@ -1,5 +1,6 @@
 """All tables, one file per table or group that lives together; ownership is by Postgres role."""
 
+from .binder import rate_limits, temporary_users
 from .builds import build_log_lines, builds, environments
 from .events import events
 from .followers import followers
@@ -23,9 +24,11 @@ __all__ = [
     "observations",
     "plans",
     "policies",
+    "rate_limits",
     "reservations",
     "resolutions",
     "sessions",
+    "temporary_users",
     "usage",
     "volumes",
     "work_items",

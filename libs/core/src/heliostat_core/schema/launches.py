@@ -17,6 +17,7 @@ launches = Table(
     Column("ref", Text, nullable=False),
     Column("provider", Text),
     Column("path", Text),
+    Column("urlpath", Text),
     Column("server_name", Text),
     Column("new", Boolean, nullable=False),
     Column("idempotency_key", Text),

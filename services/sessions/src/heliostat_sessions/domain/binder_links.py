@@ -5,7 +5,7 @@ The spec is taken from the raw path: GitLab's and git's hold an encoded address,
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 from ..errors import BinderLinkInvalidError
@@ -13,6 +13,7 @@ from .openings import build_opening
 
 _PROVIDER = re.compile(r"[a-z0-9_-]{1,20}")
 _LONGEST_SPEC = 2000
+_DEFAULT_BRANCHES = {"master", "main"}
 _TRAP = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -41,6 +42,14 @@ class BinderLink:
     def path(self) -> str:
         """The page of this link, relative to this service."""
         return f"v2/{self.provider}/{self.spec}"
+
+
+def rescue_default_branch(link: BinderLink, *, code: str) -> BinderLink | None:
+    """Build the link to try where GitHub has no branch ``master`` or ``main``, as BinderHub does; else None."""
+    repository, _, ref = link.spec.rpartition("/")
+    if link.provider != "gh" or code != "ref_not_found" or ref not in _DEFAULT_BRANCHES or repository.count("/") != 1:
+        return None
+    return replace(link, spec=f"{repository}/HEAD")
 
 
 def read_binder_link(raw_path: bytes, *, below: str, query: Mapping[str, str]) -> BinderLink:

@@ -15,13 +15,19 @@ _PLANS = {
 def build_line_message(version: int, line: LogLine) -> LaunchEvent:
     """Build the message of a log line; ``version`` is that of the event with which the wait for the build began."""
     return LaunchEvent(
-        id=f"{version}.{line.number}", phase="build", time=line.time, message=line.text, line=line.number
+        id=f"{version}.{line.number}",
+        phase="build",
+        step=line.phase,
+        time=line.time,
+        message=line.text,
+        line=line.number,
     )
 
 
 def build_message(event: Recorded) -> LaunchEvent:
     """Build the message of an event of a launch's stream."""
-    message = LaunchEvent(id=f"{event.version}.0", phase="launch", time=event.time, message="")
+    step = event.data.kind.split(".")[1]
+    message = LaunchEvent(id=f"{event.version}.0", phase="launch", step=step, time=event.time, message="")
     return message.model_copy(update=_describe(event))
 
 
@@ -29,7 +35,8 @@ def _describe(event: Recorded) -> dict[str, object]:  # noqa: C901, PLR0911 one 
     data = event.data
     match data:
         case kinds.LaunchRequested():
-            return {"phase": "request", "message": f"Launch of {data.repo} at {data.ref} requested"}
+            what = f"{data.provider}/{data.repo}" if data.spec else f"{data.repo} at {data.ref}"
+            return {"phase": "request", "message": f"Launch of {what} requested"}
         case kinds.LaunchPlanned(plan=plan):
             return {"phase": "plan", "message": f"{_PLANS[plan.decision]} ({plan.commit[:12]})", "plan": plan}
         case kinds.LaunchBuildAwaited():
@@ -45,7 +52,14 @@ def _describe(event: Recorded) -> dict[str, object]:  # noqa: C901, PLR0911 one 
         case kinds.LaunchProgressed():
             return {"phase": "spawn", "message": data.message, "progress": data.progress}
         case kinds.LaunchReady():
-            return {"phase": "ready", "message": "The server is ready", "url": data.url, "final": True, "progress": 100}
+            return {
+                "phase": "ready",
+                "message": "The server is ready",
+                "url": data.url,
+                "server_url": data.server_url,
+                "final": True,
+                "progress": 100,
+            }
         case kinds.LaunchRefused(error=error):
             return {"phase": "refused", "message": error.message, "error": error, "final": True}
         case kinds.LaunchFailed(error=error):

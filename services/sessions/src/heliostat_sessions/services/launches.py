@@ -40,7 +40,7 @@ WORK = "launch"
 """Kind of the work items of launches."""
 
 _LONGEST_KEY = 255
-_REQUEST_FIELDS = {"repo", "ref", "provider", "path", "urlpath", "server_name", "new"}
+_REQUEST_FIELDS = {"repo", "ref", "provider", "spec", "path", "urlpath", "server_name", "new"}
 
 
 class LaunchService:
@@ -173,7 +173,7 @@ class LaunchService:
         return plan, user
 
     async def _read_plan(self, request: LaunchRequest, launch_id: UUID, by: Principal) -> PlanView:
-        asked = BuildRequest(repo=request.repo, ref=request.ref, provider=request.provider)
+        asked = BuildRequest(**request.model_dump(include={"repo", "ref", "provider", "spec"}))
         return await self._plans.read(asked, user=by.name, correlation_id=launch_id)
 
     async def _read_user(self, name: str) -> HubUser | None:

@@ -12,7 +12,7 @@ import structlog
 from heliostat_core.contracts.builds import LogLine
 from heliostat_core.database import Database
 from heliostat_core.errors import UnavailableError
-from heliostat_core.wakeups import Wakeups
+from heliostat_core.wakeups import Listening, Wakeups
 
 from ..storage.log_lines import LogLineStorage
 
@@ -101,3 +101,20 @@ class LogTails:
                 except UnavailableError as error:  # readers see the lines when the database is back
                     self._log.warning("log of a build cannot be read", build=str(tail.build_id), error=error.code)
                 await heard.wait(at_most=_POLL)
+
+
+async def wait_for_news(heard: Listening, tail: LogTail | None, *, after: int) -> None:
+    """Return when what is listened to, or the build it waits for, may have something new."""
+    if tail is None:
+        await heard.wait(at_most=_POLL)
+        return
+    waits = [
+        asyncio.create_task(heard.wait(at_most=_POLL), name="wait for the launch"),
+        asyncio.create_task(tail.wait(after=after), name=f"wait for build {tail.build_id}"),
+    ]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waits:
+            task.cancel()
+        await asyncio.wait(waits)

@@ -48,7 +48,7 @@ async def _apply_stream(connection: AsyncConnection, events: Sequence[Recorded])
 
 
 def _build_row(data: kinds.LaunchRequested, event: Recorded) -> dict[str, Any]:
-    fields = data.model_dump(exclude={"kind", "launch_id", "urlpath"})
+    fields = data.model_dump(exclude={"kind", "launch_id", "spec"})
     return fields | {"id": data.launch_id, "state": "requested", "created_at": event.time}
 
 
@@ -62,6 +62,7 @@ def _list_changes(event: Recorded) -> dict[str, Any] | None:  # noqa: C901, PLR0
             return {
                 "state": "planned",
                 "repo": plan.repo,
+                "ref": plan.ref,
                 "provider": plan.provider,
                 "commit": plan.commit,
                 "plan": plan.model_dump(mode="json"),
@@ -194,6 +195,7 @@ class LaunchStorage:
             repo=row.repo,
             ref=row.ref,
             path=row.path,
+            urlpath=row.urlpath,
             server_name=row.server_name,
             plan=row.plan,
             build_id=row.build_id,
