@@ -130,7 +130,7 @@ async def test_builds_and_plans_are_shown(fake: FakeHeliostat, heliostat: Helios
     assert (await heliostat("builds", "cancel", str(ID))).exit_code == 0
     planned = await heliostat("plan", "ada/iris")
     assert "Configured by  requirements.txt, postBuild" in planned.stdout
-    assert fake.requests[-1].body == {"repo": "ada/iris", "ref": "HEAD"}
+    assert fake.requests[-1].body == {"repo": "ada/iris", "ref": "HEAD", "spec": False}
 
 
 async def test_policy_tells_what_is_left(fake: FakeHeliostat, heliostat: Heliostat) -> None:
@@ -161,7 +161,7 @@ async def test_a_policy_is_put_and_its_history_read(fake: FakeHeliostat, heliost
     assert fake.requests[0].body == {"source": "default: {}\n", "comment": "why", "dry_run": True}
     piped = await heliostat("policy", "put", "-", typed="a: b\n")
     assert (piped.exit_code, fake.requests[1].body["source"]) == (0, "a: b\n")
-    assert "8 *      2026-11-23 12:30:00Z  ada  why" in (await heliostat("policy", "history")).stdout
+    assert "8 *      2026-11-23 12:30:00Z  ada  why" in (await heliostat("policy", "list")).stdout
 
 
 async def test_decisions_tell_why(fake: FakeHeliostat, heliostat: Heliostat) -> None:

@@ -32,7 +32,7 @@ async def test_a_launch_shows_plan_log_progress_and_ends_with_the_url(
     assert "[spawn 40%] Spawning" in lines
     assert lines[-1] == URL
     sent = fake.requests[0]
-    wanted = {"repo": "ada/iris", "ref": "main", "path": "a.ipynb", "server_name": "iris", "new": True}
+    wanted = {"repo": "ada/iris", "ref": "main", "path": "a.ipynb", "server_name": "iris", "new": True, "spec": False}
     assert sent.body == wanted
     assert sent.headers["idempotency-key"]
     assert TOKEN not in done.output

@@ -9,17 +9,19 @@ from heliostat_core.contracts.builds import BuildRequest, BuildView, LogEnd, Log
 from heliostat_core.contracts.launches import LaunchEvent, LaunchRequest, LaunchView
 from heliostat_core.contracts.policy import (
     DecisionsView,
+    DecisionView,
     EffectivePolicyView,
     PolicyChange,
     PolicyChangeView,
     PolicyVersionsView,
 )
-from heliostat_core.contracts.sessions import SessionRequest, SessionView
+from heliostat_core.contracts.sessions import SessionRequest, SessionView, SharedServerView, ShareRequest, ShareView
+from heliostat_core.contracts.timeline import TimelineView
 from pydantic import TypeAdapter
 
 from .backoff import Backoff
 from .errors import CommandError, UnreachableError
-from .http import HttpClient
+from .http import HttpClient, Params
 from .streams import ResumingStream
 
 Lost = Callable[[CommandError | None], None]
@@ -37,6 +39,12 @@ _POLICY = TypeAdapter(EffectivePolicyView)
 _POLICY_CHANGE = TypeAdapter(PolicyChangeView)
 _POLICY_VERSIONS = TypeAdapter(PolicyVersionsView)
 _DECISIONS = TypeAdapter(DecisionsView)
+_DECISION = TypeAdapter(DecisionView)
+_SHARE = TypeAdapter(ShareView)
+_SHARES = TypeAdapter(list[ShareView])
+_SHARED = TypeAdapter(list[SharedServerView])
+_TIMELINE = TypeAdapter(TimelineView)
+_NOTHING: TypeAdapter[None] = TypeAdapter(None)
 
 _ASK_AGAIN_FOR = timedelta(seconds=60)
 """A launch whose answer was lost is asked for again, with the same key, for this long."""
@@ -82,30 +90,55 @@ class Api:
             if event.final:
                 return
 
-    def list_sessions(self, *, state: str | None) -> list[SessionView]:
-        """List the caller's servers."""
-        return self._http.request("GET", "binder/api/v1/sessions", _SESSIONS, params={"state": state})
+    def list_sessions(self, *, state: str | None = None, user: str | None = None) -> list[SessionView]:
+        """List the caller's servers, or, for an administrator, another user's."""
+        params = {"state": state, "user": user}
+        return self._http.request("GET", "binder/api/v1/sessions", _SESSIONS, params=params)
 
-    def read_session(self, name: str) -> SessionView:
+    def read_session(self, name: str, *, user: str | None = None) -> SessionView:
         """Read one server; the empty name is the default server."""
-        return self._http.request("GET", _session_path(name), _SESSION)
+        return self._http.request("GET", _session_path(name), _SESSION, params={"user": user})
 
     def create_session(self, name: str) -> SessionView:
         """Create and start a plain server, without a repository."""
         body = SessionRequest.model_construct(name=name)
         return self._http.request("POST", "binder/api/v1/sessions", _SESSION, body=body)
 
-    def start_session(self, name: str) -> SessionView:
+    def start_session(self, name: str, *, user: str | None = None) -> SessionView:
         """Start a server that exists."""
-        return self._http.request("POST", f"{_session_path(name)}/start", _SESSION)
+        return self._http.request("POST", f"{_session_path(name)}/start", _SESSION, params={"user": user})
 
-    def stop_session(self, name: str) -> SessionView:
+    def stop_session(self, name: str, *, user: str | None = None) -> SessionView:
         """Stop a server and keep its files."""
-        return self._http.request("POST", f"{_session_path(name)}/stop", _SESSION)
+        return self._http.request("POST", f"{_session_path(name)}/stop", _SESSION, params={"user": user})
 
-    def delete_session(self, name: str) -> SessionView | None:
+    def delete_session(self, name: str, *, user: str | None = None) -> SessionView | None:
         """Delete a server with its files; None when it is gone already."""
-        return self._http.request("DELETE", _session_path(name), _SESSION_OR_NONE)
+        return self._http.request("DELETE", _session_path(name), _SESSION_OR_NONE, params={"user": user})
+
+    def list_shares(self, name: str) -> list[ShareView]:
+        """List who else may use a server of the caller's."""
+        return self._http.request("GET", f"{_session_path(name)}/shares", _SHARES)
+
+    def list_shared(self) -> list[SharedServerView]:
+        """List the servers that others share with the caller."""
+        return self._http.request("GET", "binder/api/v1/shared", _SHARED)
+
+    def create_share(self, name: str, request: ShareRequest) -> ShareView:
+        """Give a user or a group access to a server of the caller's."""
+        return self._http.request("POST", f"{_session_path(name)}/shares", _SHARE, body=request)
+
+    def delete_share(self, name: str, *, kind: str, guest: str) -> None:
+        """Take access back from a user or a group."""
+        self._http.request("DELETE", f"{_session_path(name)}/shares/{kind}/{quote(guest, safe='')}", _NOTHING)
+
+    def delete_shares(self, name: str) -> None:
+        """Take access back from everybody."""
+        self._http.request("DELETE", f"{_session_path(name)}/shares", _NOTHING)
+
+    def list_events(self, params: Params) -> TimelineView:
+        """List a page of the timeline, newest first."""
+        return self._http.request("GET", "binder/api/v1/events", _TIMELINE, params=params)
 
     def read_plan(self, request: BuildRequest) -> PlanView:
         """Say what building a commit would do, without building it."""
@@ -138,9 +171,10 @@ class Api:
             if isinstance(message, LogEnd):
                 return
 
-    def read_policy(self) -> EffectivePolicyView:
-        """Read the caller's rules and what is left of them."""
-        return self._http.request("GET", "policy/api/v1/policy", _POLICY)
+    def read_policy(self, *, user: str | None = None, repository: str | None = None) -> EffectivePolicyView:
+        """Read the rules of the caller, or, for an administrator, of another user, and what is left of them."""
+        params = {"user": user, "repository": repository}
+        return self._http.request("GET", "policy/api/v1/policy", _POLICY, params=params)
 
     def put_policy(self, change: PolicyChange) -> PolicyChangeView:
         """Put a policy in force, or with ``dry_run`` say what it would change."""
@@ -154,6 +188,10 @@ class Api:
         """List recorded decisions, newest first."""
         params = {"session": None if session_id is None else str(session_id), "server_name": server_name}
         return self._http.request("GET", "policy/api/v1/decisions", _DECISIONS, params=params)
+
+    def read_decision(self, decision_id: UUID) -> DecisionView:
+        """Read one recorded decision with every fact it rests on."""
+        return self._http.request("GET", f"policy/api/v1/decisions/{decision_id}", _DECISION)
 
 
 def _session_path(name: str) -> str:

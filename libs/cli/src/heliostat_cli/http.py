@@ -1,6 +1,6 @@
 """HTTP with one shape of answers: models in, `CommandError` out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from .connection import Connection
 from .errors import RefusedError, UnexpectedAnswerError, UnreachableError
 
 T = TypeVar("T")
+Params = Mapping[str, str | Sequence[str] | None]
 
 CONNECT_TIMEOUT = timedelta(seconds=10)
 SILENCE = timedelta(seconds=60)
@@ -26,12 +27,14 @@ _FROM_PROXY = {HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatu
 class HttpClient:
     """Calls the services behind one hub; paths are relative to ``<hub>/services/``."""
 
-    def __init__(self, connection: Connection, *, silence: timedelta = SILENCE) -> None:
+    def __init__(
+        self, connection: Connection, *, silence: timedelta = SILENCE, connecting: timedelta = CONNECT_TIMEOUT
+    ) -> None:
         self._url = connection.url
         self._client = httpx.Client(
             base_url=f"{connection.url}/services/",
             headers={"Authorization": f"Bearer {connection.token}"},
-            timeout=httpx.Timeout(silence.total_seconds(), connect=CONNECT_TIMEOUT.total_seconds()),
+            timeout=httpx.Timeout(silence.total_seconds(), connect=connecting.total_seconds()),
             trust_env=not connection.loopback,
         )
 
@@ -50,7 +53,7 @@ class HttpClient:
         answer: TypeAdapter[T],
         *,
         body: BaseModel | None = None,
-        params: Mapping[str, str | None] | None = None,
+        params: Params | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
         """Send one request and read the answer; parameters that are None are not sent.
@@ -119,5 +122,5 @@ def _name_status(response: httpx.Response) -> str:
     return f"HTTP {response.status_code} {response.reason_phrase}" + (f" to {where}" if where else "")
 
 
-def _drop_none(params: Mapping[str, str | None] | None) -> dict[str, str]:
+def _drop_none(params: Params | None) -> dict[str, str | Sequence[str]]:
     return {name: value for name, value in (params or {}).items() if value is not None}

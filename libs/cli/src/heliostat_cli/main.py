@@ -1,6 +1,5 @@
 """The command line: global options, the tree of commands, and how errors become exit codes."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from .commands import builds, launches, policy, sessions
+from .commands import builds, events, launches, policy, sessions, share
 from .context import Cli
 from .errors import CommandError
 from .output import Output
@@ -48,8 +47,11 @@ app.add_typer(launches.app, name="launches")
 app.add_typer(sessions.app, name="sessions")
 app.command()(builds.plan)
 app.add_typer(builds.app, name="builds")
+app.command()(builds.logs)
+app.add_typer(share.app, name="share")
 app.add_typer(policy.app, name="policy")
 app.command()(policy.decisions)
+app.command()(events.events)
 
 
 @app.callback()
@@ -68,14 +70,7 @@ def read_global_options(
     as_json: Annotated[bool, typer.Option(_JSON, help="JSON instead of text; streams give a line per item.")] = False,
 ) -> None:
     """Read the options that come before the command."""
-    state = os.environ.get("HELIOSTAT_STATE_DIR")
-    context.obj = Cli(
-        output=Output(as_json=as_json),
-        url=url,
-        token=token,
-        credentials=credentials or Path(state or ".heliostat") / "credentials.json",
-        credentials_chosen=credentials is not None or bool(state),
-    )
+    context.obj = Cli.of_options({"url": url, "token": token, "credentials": credentials, "as_json": as_json})
 
 
 def run() -> None:

@@ -11,6 +11,7 @@ from ..context import Cli
 from ..errors import StoppedWatchingError
 from ..render.launches import build_launch_lines
 from .following import follow_launch
+from .naming import complete_server
 
 app = typer.Typer(help="Look at launches, follow them, cancel them.", no_args_is_help=True)
 
@@ -19,11 +20,18 @@ LaunchId = Annotated[UUID, typer.Argument(metavar="LAUNCH", help="The launch's i
 
 def launch(  # one parameter per option
     context: typer.Context,
-    repo: Annotated[str, typer.Argument(help="URL of a git repository, or owner/name on GitHub.")],
+    repo: Annotated[str, typer.Argument(help="URL of a git repository, owner/name on GitHub, or a DOI.")],
     *,
     ref: Annotated[str, typer.Option(help="Branch, tag or commit.")] = "HEAD",
+    provider: Annotated[
+        str | None, typer.Option(help="Kind of place, such as zenodo, where it cannot be told.")
+    ] = None,
     path: Annotated[str | None, typer.Option(help="File or folder to open in JupyterLab.")] = None,
-    server: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the server to use or make.")] = None,
+    urlpath: Annotated[str | None, typer.Option(help="Instead: page of the server to open, such as lab.")] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the server to use or make.", autocompletion=complete_server),
+    ] = None,
     new: Annotated[bool, typer.Option("--new", help="Make another server even if you have one for this.")] = False,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the server in a browser.")] = False,
 ) -> None:
@@ -33,7 +41,9 @@ def launch(  # one parameter per option
     """
     cli = Cli.of(context)
     # Not validated here: the service does, and answers in the one shape of errors.
-    request = LaunchRequest.model_construct(repo=repo, ref=ref, provider=None, path=path, server_name=server, new=new)
+    request = LaunchRequest.model_construct(
+        repo=repo, ref=ref, provider=provider, path=path, urlpath=urlpath, server_name=server, new=new
+    )
     with cli.connect() as api:
         try:
             begun = api.create_launch(request)

@@ -14,11 +14,16 @@ app = typer.Typer(help="See what you may do; change it, as an administrator.", n
 
 
 @app.command()
-def show(context: typer.Context) -> None:
+def show(
+    context: typer.Context,
+    *,
+    user: Annotated[str | None, typer.Option(metavar="USER", help="Another user, for administrators.")] = None,
+    repository: Annotated[str | None, typer.Option(metavar="URL", help="As for launches of this repository.")] = None,
+) -> None:
     """Show what you may, what you use of it and what is left."""
     cli = Cli.of(context)
     with cli.connect() as api:
-        policy = api.read_policy()
+        policy = api.read_policy(user=user, repository=repository)
     cli.output.show(policy, build_policy_lines(policy))
 
 
@@ -44,7 +49,19 @@ def put(
 
 
 @app.command()
-def history(context: typer.Context) -> None:
+def explain(
+    context: typer.Context,
+    decision_id: Annotated[UUID, typer.Argument(metavar="DECISION", help="The decision's id, as refusals name it.")],
+) -> None:
+    """Explain one decision: the verdict, the rule, and every fact it rests on."""
+    cli = Cli.of(context)
+    with cli.connect() as api:
+        decision = api.read_decision(decision_id)
+    cli.output.show(decision, build_decision_lines([decision]))
+
+
+@app.command("list")
+def list_policies(context: typer.Context) -> None:
     """List the versions of the policy, newest first. For administrators."""
     cli = Cli.of(context)
     with cli.connect() as api:

@@ -6,14 +6,13 @@ import typer
 from heliostat_core.contracts.sessions import SessionState
 
 from ..context import Cli
-from ..errors import BadArgumentError
 from ..render.sessions import build_session_lines, build_session_table
 from ..render.text import show_server
+from .naming import Default, Name, choose_server
 
 app = typer.Typer(help="List, start, stop and delete your servers.", no_args_is_help=True)
 
-Name = Annotated[str | None, typer.Argument(help="Name of the server.", show_default=False)]
-Default = Annotated[bool, typer.Option("--default", help="The default server, which has no name.")]
+User = Annotated[str | None, typer.Option(metavar="USER", help="Whose server, for administrators.")]
 
 
 @app.command("list")
@@ -21,21 +20,22 @@ def list_sessions(
     context: typer.Context,
     *,
     state: Annotated[SessionState | None, typer.Option(help="Only servers in this state.")] = None,
+    user: User = None,
 ) -> None:
     """List your servers."""
     cli = Cli.of(context)
     with cli.connect() as api:
-        sessions = api.list_sessions(state=state.value if state else None)
+        sessions = api.list_sessions(state=state.value if state else None, user=user)
     cli.output.show(sessions, build_session_table(sessions))
 
 
 @app.command()
-def show(context: typer.Context, name: Name = None, *, default: Default = False) -> None:
+def show(context: typer.Context, name: Name = None, *, default: Default = False, user: User = None) -> None:
     """Show where a server came from, what it may use and when it will be stopped."""
     cli = Cli.of(context)
-    wanted = _choose(name, default=default)
+    wanted = choose_server(name, default=default)
     with cli.connect() as api:
-        session = api.read_session(wanted)
+        session = api.read_session(wanted, user=user)
     cli.output.show(session, build_session_lines(session))
 
 
@@ -43,29 +43,29 @@ def show(context: typer.Context, name: Name = None, *, default: Default = False)
 def create(context: typer.Context, name: Name = None, *, default: Default = False) -> None:
     """Create and start a plain server: the default environment, no repository."""
     cli = Cli.of(context)
-    wanted = _choose(name, default=default)
+    wanted = choose_server(name, default=default)
     with cli.connect() as api:
         session = api.create_session(wanted)
     cli.output.show(session, build_session_lines(session))
 
 
 @app.command()
-def start(context: typer.Context, name: Name = None, *, default: Default = False) -> None:
+def start(context: typer.Context, name: Name = None, *, default: Default = False, user: User = None) -> None:
     """Start a stopped server; its files are as they were."""
     cli = Cli.of(context)
-    wanted = _choose(name, default=default)
+    wanted = choose_server(name, default=default)
     with cli.connect() as api:
-        session = api.start_session(wanted)
+        session = api.start_session(wanted, user=user)
     cli.output.show(session, build_session_lines(session))
 
 
 @app.command()
-def stop(context: typer.Context, name: Name = None, *, default: Default = False) -> None:
+def stop(context: typer.Context, name: Name = None, *, default: Default = False, user: User = None) -> None:
     """Stop a server and keep its files."""
     cli = Cli.of(context)
-    wanted = _choose(name, default=default)
+    wanted = choose_server(name, default=default)
     with cli.connect() as api:
-        session = api.stop_session(wanted)
+        session = api.stop_session(wanted, user=user)
     cli.output.show(session, build_session_lines(session))
 
 
@@ -75,27 +75,16 @@ def delete(
     name: Name = None,
     *,
     default: Default = False,
+    user: User = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete a server with all its files."""
     cli = Cli.of(context)
-    wanted = _choose(name, default=default)
+    wanted = choose_server(name, default=default)
     if not yes:
-        typer.confirm(f"Delete server {show_server(wanted)} with all its files?", abort=True, err=True)
+        owner = f" of {user}" if user else ""
+        typer.confirm(f"Delete server {show_server(wanted)}{owner} with all its files?", abort=True, err=True)
     with cli.connect() as api:
-        session = api.delete_session(wanted)
+        session = api.delete_session(wanted, user=user)
     lines = build_session_lines(session) if session else [f"Server {show_server(wanted)} is gone."]
     cli.output.show(session, lines)
-
-
-def _choose(name: str | None, *, default: bool) -> str:
-    """Read which server is meant; nothing is meant by default, so that nobody deletes the wrong one."""
-    if default and not name:
-        return ""
-    if name is not None and not default:
-        return name
-    raise BadArgumentError(
-        "It is not clear which server is meant",
-        field="NAME",
-        remedy="Give either a name or --default; 'heliostat sessions list' shows them.",
-    )
