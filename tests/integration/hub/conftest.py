@@ -35,4 +35,4 @@ def _policy_as_usual(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "stack" in request.fixturenames:
         peers = request.getfixturevalue("stack").peers
-        peers.down = peers.refuse_starts = False
+        peers.down = peers.refuse_starts = peers.refuse_shares = False

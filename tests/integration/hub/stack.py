@@ -62,6 +62,7 @@ class Peers:
     def __init__(self) -> None:
         self.down = False
         self.refuse_starts = False
+        self.refuse_shares = False
         self.asked: list[AdmissionRequest] = []
         self.reports: list[tuple[str, dict[str, Any]]] = []
         app = FastAPI()
@@ -115,6 +116,8 @@ class Peers:
             return "named_servers", f"You have {len(known)} servers; at most 5 are allowed", 5, len(known)
         if body.action is AdmissionAction.START and self.refuse_starts:
             return "launches", "Nothing may be started", None, None
+        if body.action is AdmissionAction.SHARE and self.refuse_shares:
+            return "sharing", "Your servers may not be shared", None, None
         return None, "Allowed", None, None
 
     async def _read_policy(self) -> Any:

@@ -46,7 +46,13 @@ class AdmissionDesk:
         self._rules: OrderedDict[str, tuple[float, Rules]] = OrderedDict()
 
     async def admit(
-        self, action: AdmissionAction, *, user: Any, server_name: str, grant: Grant | None
+        self,
+        action: AdmissionAction,
+        *,
+        user: Any,
+        server_name: str,
+        grant: Grant | None,
+        share_with: str | None = None,
     ) -> AdmissionView:
         """Ask, with the servers the user has now as facts; ``user`` is JupyterHub's.
 
@@ -65,6 +71,7 @@ class AdmissionDesk:
             correlation_id=grant.launch_id if grant else None,
             servers=_list_named_servers(user),
             unenforced=self._unenforced,
+            share_with=share_with,
         )
         try:
             async with asyncio.timeout(DEADLINE.total_seconds()):

@@ -7,6 +7,7 @@ from .config import HubConfig, HubServiceConfig
 from .gate import build_limit_hook
 from .host import ProcessHost
 from .pages import build_template_variables
+from .sharing import USER_SCOPES, admit_shares
 from .spawner import bind_spawner
 
 LAUNCH = "custom:heliostat:launch"
@@ -26,6 +27,8 @@ _ROLE_SCOPES = {
         "read:users",
     )
 }
+_BROWSER_SCOPES = {"binder": USER_SCOPES}
+"""What a service may do at the hub with the token of a browser that signed in to it, besides knowing who it is."""
 
 
 def configure(c: Any, host: ProcessHost) -> None:
@@ -36,6 +39,7 @@ def configure(c: Any, host: ProcessHost) -> None:
     _configure_access(c, config)
     _configure_servers(c, host)
     _configure_pages(c, host)
+    admit_shares(host.gate)
 
 
 def _configure_hub(c: Any, config: HubConfig) -> None:
@@ -66,7 +70,7 @@ def _configure_access(c: Any, config: HubConfig) -> None:
         ADMIN: {"description": "Administer Heliostat", "subscopes": [LAUNCH]},
     }
     names = [service.name for service in config.services]
-    c.JupyterHub.extra_user_scopes = {LAUNCH, *(f"access:services!service={name}" for name in names)}
+    c.JupyterHub.extra_user_scopes = {LAUNCH, *USER_SCOPES, *(f"access:services!service={name}" for name in names)}
     c.JupyterHub.services = [_build_service(service) for service in config.services]
     c.JupyterHub.load_roles = [
         {"name": "heliostat-admin", "scopes": [ADMIN], "users": [config.admin_username]},
@@ -87,7 +91,12 @@ def _build_service(service: HubServiceConfig) -> dict[str, Any]:
         "display": service.name == "binder",
         "oauth_no_confirm": True,
         "oauth_redirect_uri": f"/services/{service.name}/oauth_callback",
-        "oauth_client_allowed_scopes": [LAUNCH, ADMIN, "read:users:groups!user"],
+        "oauth_client_allowed_scopes": [
+            LAUNCH,
+            ADMIN,
+            "read:users:groups!user",
+            *_BROWSER_SCOPES.get(service.name, ()),
+        ],
     }
 
 
@@ -109,4 +118,6 @@ def _ignore_user_options(_spawner: Any, _user_options: Any) -> None:
 
 def _configure_pages(c: Any, host: ProcessHost) -> None:
     c.JupyterHub.template_paths = [str(_TEMPLATES)]
-    c.JupyterHub.template_vars = build_template_variables(host.desk, grant_key=host.config.grant_key)
+    c.JupyterHub.template_vars = build_template_variables(
+        grant_key=host.config.grant_key, base_environment=host.config.base_environment
+    )

@@ -29,7 +29,7 @@ class GrantReader(Protocol):
 
 
 class AdmissionGate:
-    """Admission before any record exists (creation) and before every start.
+    """Admission before any record exists (creation), before every start, and before a server is shared.
 
     Parameters
     ----------
@@ -93,6 +93,20 @@ class AdmissionGate:
         """Admit another name for a server; raise SpawnRefusedError when it may not have it."""
         _check_slug(new_name)
         await self._desk.admit(AdmissionAction.RENAME, user=user, server_name=new_name, grant=None)
+
+    async def admit_share(self, handler: Any, owner: str, server_name: str, *, share_with: str | None) -> None:
+        """Admit giving others access to a server; raise SpawnRefusedError when it may not be given.
+
+        A user or server that is not there is the hub's to refuse.
+        """
+        user = handler.find_user(owner)
+        if user is None or server_name not in user.orm_spawners:
+            return
+        options = user.orm_spawners[server_name].user_options
+        grant = await self._grants.choose(user.name, server_name, options)
+        await self._desk.admit(
+            AdmissionAction.SHARE, user=user, server_name=server_name, grant=grant, share_with=share_with
+        )
 
     async def _admit_creation(self, user: Any, server_name: str, handler: Any) -> None:
         _check_slug(server_name)

@@ -1,38 +1,40 @@
-"""Values for the hub page's templates; synchronous and from memory, since pages are rendered on the hub's loop."""
+"""Values for the hub's templates; synchronous and from memory, since pages are rendered on the hub's loop."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from heliostat_core.contracts.policy import Rules
-from heliostat_core.grants import GrantInvalidError, read_grant
+from heliostat_core.grants import Grant, GrantInvalidError, read_grant
 from pydantic import SecretStr
 
-from .admission import AdmissionDesk
-from .plan import describe_origin
 
+def build_template_variables(*, grant_key: SecretStr, base_environment: Path) -> dict[str, Any]:
+    """Build what the templates use.
 
-def build_template_variables(desk: AdmissionDesk, *, grant_key: SecretStr) -> dict[str, Any]:
-    """Build what the templates use: ``heliostat_rules`` (or none) and ``heliostat_origins`` by server name.
-
-    The hub calls a callable variable with the signed-in user, or None, whenever it renders a page.
+    ``heliostat_origin`` is a function from a spawner to the grant it started with, or None; ``heliostat_collaboration``
+    says whether servers have real-time collaboration.
     """
 
-    def rules(user: Any) -> Rules | None:
-        return desk.remembered_rules(user.name) if user else None
+    def find(spawner: Any) -> Grant | None:
+        return find_origin(spawner.user_options, grant_key=grant_key)
 
-    def origins(user: Any) -> dict[str, str]:
-        spawners = user.all_spawners(include_default=False) if user else ()
-        found = {spawner.name: find_origin(spawner.user_options, grant_key=grant_key) for spawner in spawners}
-        return {name: origin for name, origin in found.items() if origin}
+    def bind(_user: Any) -> Callable[[Any], Grant | None]:
+        return find  # the hub calls a callable variable with the user, whenever it renders a page
 
-    return {"heliostat_rules": rules, "heliostat_origins": origins}
+    return {"heliostat_origin": bind, "heliostat_collaboration": has_collaboration(base_environment)}
 
 
-def find_origin(user_options: object, *, grant_key: SecretStr) -> str | None:
+def find_origin(user_options: object, *, grant_key: SecretStr) -> Grant | None:
     """Say where a server came from, by its grant; None for a plain server or a forged option."""
     text = user_options.get("grant") if isinstance(user_options, dict) else None
     if not isinstance(text, str):
         return None
     try:
-        return describe_origin(read_grant(text, key=grant_key))
+        return read_grant(text, key=grant_key)
     except GrantInvalidError:
         return None
+
+
+def has_collaboration(base_environment: Path) -> bool:
+    """Say whether the environment that runs JupyterLab has `jupyter-collaboration`, by the package of its server."""
+    return any(base_environment.glob("lib/python*/site-packages/jupyter_server_ydoc/__init__.py"))

@@ -9,6 +9,7 @@ from heliostat_core.grants import Grant
 from heliostat_core.units import format_size
 from heliostat_runtime import Enforcement, Limits
 
+SIGN_IN_CACHE = 30  # seconds; so soon a guest whose access was taken back, or who signed out, is shut out
 PROCESS_LIMIT = 4096  # processes and threads; JupyterLab with ten kernels has some 300, a fork bomb ends here
 
 
@@ -27,6 +28,7 @@ def build_command(base_environment: Path) -> tuple[str, ...]:
         "heliostat_singleuser",
         "--KernelSpecManager.ensure_native_kernel=False",
         "--KernelManager.transport=ipc",
+        f"--HubOAuth.cache_max_age={SIGN_IN_CACHE}",
     )
 
 
