@@ -31,6 +31,7 @@ from .services.activity import ActivityService
 from .services.binder import BinderService
 from .services.build_feed import BuildFeedService
 from .services.deletion import DeletionService
+from .services.health import HealthService
 from .services.idle import IdleService
 from .services.launch_feed import LaunchFeedService
 from .services.launch_journal import LaunchJournal
@@ -51,6 +52,7 @@ from .services.sharing import SharingService
 from .services.spawning import SpawnService
 from .services.timeline import TimelineService
 from .services.volumes import VolumeService
+from .storage.health import HealthStorage
 from .storage.host import Host
 from .storage.hub import HubClient
 from .storage.hub_oauth import HubOAuthClient
@@ -166,6 +168,9 @@ class Factory:
         )
         self.launch_feeds = LaunchFeedService(
             store=self.store, wakeups=wakeups, feeds=open_.feeds, tails=open_.tails, watchers=self.metrics.watchers
+        )
+        self.health = HealthService(
+            database=database, storage=HealthStorage(), hub=hub, builder=open_.builder, policy=open_.policy
         )
         self.binder = BinderService(
             launches=self.launches,

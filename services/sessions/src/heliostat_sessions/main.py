@@ -12,15 +12,19 @@ from fastapi import FastAPI
 from heliostat_core.metrics import create_registry
 from heliostat_core.serve import run_service
 from heliostat_core.web import create_health_router, create_service_app, under
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 
 from .background import build_jobs
 from .config import BASE_PATH, SessionsConfig
 from .factory import ProcessContext, build_projections
-from .handlers import activity, binder, events, home, launches, login, pages, plans, sessions, shares
+from .handlers import activity, binder, binder_information, events, home, launches, login, pages, plans, sessions, shares
 
 SERVICE = "sessions"
 _STATIC = Path(__file__).parent / "static"
+_REQUEST_HEADERS = ["Authorization", "Cache-Control", "Idempotency-Key", "Last-Event-ID", "X-XSRFToken"]
+"""What pages of allowed origins may send besides the ordinary. Cookies are not among it."""
+_RESPONSE_HEADERS = ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-ID"]
 
 
 class State(TypedDict):
@@ -64,11 +68,20 @@ def create_app(config: SessionsConfig) -> FastAPI:
             home.pages,
             activity.router,
             binder.router,
+            binder_information.router,
             events.router,
             login.router,
             pages.router,
         )
     )
+    if config.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=config.origins,
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=_REQUEST_HEADERS,
+            expose_headers=_RESPONSE_HEADERS,
+        )
     app.mount(f"{BASE_PATH}static", StaticFiles(directory=_STATIC), name="static")
     return app
 

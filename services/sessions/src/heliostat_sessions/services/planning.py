@@ -1,9 +1,14 @@
 """What a launch would build, asked before there is one; nothing is recorded and nothing begins."""
 
+import asyncio
+from datetime import timedelta
+from time import monotonic
 from uuid import UUID
 
 from heliostat_core.clients import BuilderClient, PeerRefusedError, PeerUnavailableError
 from heliostat_core.contracts.builds import BuildRequest, PlanView, ProviderView
+
+_FRESH = timedelta(minutes=1)
 
 
 class PlanService:
@@ -11,10 +16,21 @@ class PlanService:
 
     def __init__(self, *, builder: BuilderClient) -> None:
         self._builder = builder
+        self._asking = asyncio.Lock()
+        self._providers: tuple[float, list[ProviderView]] | None = None
 
     async def list_providers(self) -> list[ProviderView]:
-        """List the kinds of places repositories can be in."""
-        return await self._builder.list_providers()
+        """List the kinds of places repositories can be in; remembered for a while, since anybody may ask.
+
+        Raises
+        ------
+        PeerUnavailableError
+            The builder does not answer.
+        """
+        async with self._asking:
+            if self._providers is None or self._providers[0] < monotonic():
+                self._providers = (monotonic() + _FRESH.total_seconds(), await self._builder.list_providers())
+            return self._providers[1]
 
     async def read(self, request: BuildRequest, *, user: str, correlation_id: UUID | None = None) -> PlanView:
         """Resolve a ref and say what building it would do.

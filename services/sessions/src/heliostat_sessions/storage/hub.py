@@ -58,6 +58,16 @@ class HubClient:
         async with commands, streams:
             yield cls(commands=commands, streams=streams)
 
+    async def ping(self) -> None:
+        """Find out whether the hub answers.
+
+        Raises
+        ------
+        HubUnavailableError
+            It does not.
+        """
+        await self._send("GET", "/")
+
     async def read_user(self, user: str) -> HubUser | None:
         """Read a user with all servers."""
         response = await self._send("GET", _user_path(user), params={"include_stopped_servers": "1"})
