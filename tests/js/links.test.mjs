@@ -3,8 +3,8 @@ import test from "node:test";
 import { buildBadges, buildLink, recognise } from "../../services/sessions/src/heliostat_sessions/static/links.js";
 
 const BASE = "https://hub.example/services/binder/";
-const gh = { id: "gh", detect: { regex: "^https?://github\\.com/(?<repo>[^/]+/[^/]+?)(?:\\.git)?/?$" }, repo: {}, ref: { enabled: true, default: "HEAD" } };
-const gl = { id: "gl", detect: { regex: "^https?://gitlab\\.com/(?<repo>.+?)/?$" }, repo: { urlEncode: true }, ref: { enabled: true, default: "HEAD" } };
+const gh = { id: "gh", detect: { regex: "^(https?://github\\.com/)?(?<repo>.*[^/])/?" }, repo: {}, ref: { enabled: true, default: "HEAD" } };
+const gl = { id: "gl", detect: { regex: "^(https?://gitlab\\.com/)?(?<repo>.*[^/])/?" }, repo: { urlEncode: true }, ref: { enabled: true, default: "HEAD" } };
 const git = { id: "git", repo: { urlEncode: true }, ref: { enabled: true, default: "HEAD" } };
 const zenodo = { id: "zenodo", repo: {}, ref: { enabled: false } };
 const PROVIDERS = [gh, gl, git, zenodo];

@@ -50,6 +50,7 @@ class FakeBuilder:
         self._database = database
         self.app.post("/services/builder/api/v1/plans")(self._post_plan)
         self.app.post("/services/builder/api/v1/builds")(self._post_build)
+        self.app.get("/services/builder/api/v1/providers")(self._list_providers)
 
     async def write_lines(self, build_id: UUID, *lines: str, first: int = 1) -> None:
         """Write lines of a build's log."""
@@ -95,6 +96,11 @@ class FakeBuilder:
             image_name=f"gh-demo:image-{commit[:8]}",
             decision=self.decision,
         )
+
+    async def _list_providers(self) -> Any:
+        form = {"label": "Any git repository", "placeholder": "https://git.example/name", "urlEncode": True}
+        ref = {"enabled": True, "default": "HEAD"}
+        return [{"displayName": "Git", "id": "git", "spec": {"validateRegex": ".+"}, "repo": form, "ref": ref}]
 
     async def _post_build(self, body: BuildRequest) -> Any:
         if self.down:

@@ -3,6 +3,7 @@
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import Request
+from heliostat_core.contracts.builds import PlanDecision
 
 from .conftest import Service, World, wait_for_launch
 
@@ -43,6 +44,63 @@ async def test_a_sign_in_that_did_not_begin_here_is_refused(world: World, servic
     assert answer.status_code == 400
 
 
+async def test_a_link_is_described_to_who_is_not_signed_in_and_leads_back_to_itself(
+    world: World, service: Service
+) -> None:
+    path = "/services/binder/v2/git/https%3A%2F%2Fgit.example%2F%3Cdemo%3E/main?urlpath=lab%2Ftree%2Fa.ipynb"
+    page = await service.client.get(service.url + path)
+    assert page.status_code == 200
+    title = "Launch git/https://git.example/&lt;demo&gt;/main"
+    assert f'<meta property="og:title" content="{title}">' in page.text
+    start = page.text.split('class="btn btn-primary" href="')[1].split('"')[0]
+    await sign_in(world, service, "alice", path, start=start)
+    page = await service.client.get(service.url + path)
+    assert r'"repo": "https%3A%2F%2Fgit.example%2F%3Cdemo%3E/main"' in page.text
+    assert '"urlpath": "lab/tree/a.ipynb"' in page.text
+    assert (await service.client.get("api/v1/launches")).json() == [], "opening a page launches nothing"
+
+
+async def test_a_link_that_leads_out_of_the_server_is_a_page_that_says_so(service: Service) -> None:
+    page = await service.client.get("v2/git/https%3A%2F%2Fgit.example%2Fdemo/main?urlpath=https://evil.example/x")
+    assert page.status_code == 422
+    assert page.headers["content-type"].startswith("text/html")
+    assert "https://evil.example/x" in page.text
+
+
+async def test_a_page_that_does_not_exist_is_a_page_too(world: World, service: Service) -> None:
+    await sign_in(world, service, "alice", "/services/binder/")
+    page = await service.client.get("launches/nonsense")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+
+
+async def test_a_plan_is_shown_before_anything_begins(world: World, service: Service) -> None:
+    csrf = await sign_in(world, service, "alice", "/services/binder/")
+    body = {"repo": "ska/demo", "ref": "main", "provider": "git"}
+    assert (await service.client.post("api/v1/plans", json=body)).status_code == 403
+    plan = await service.client.post("api/v1/plans", json=body, headers={"X-Heliostat-CSRF": csrf})
+    assert (plan.status_code, plan.json()["decision"]) == (200, "hit")
+    wrong = await service.client.post("api/v1/plans", json={"repo": "nowhere"}, headers={"X-Heliostat-CSRF": csrf})
+    assert (wrong.status_code, wrong.json()["field"]) == (404, "repo")
+    assert (await service.client.get("api/v1/launches")).json() == []
+
+
+async def test_a_log_is_a_file_that_does_no_harm(world: World, service: Service) -> None:
+    world.builder.decision = PlanDecision.FULL
+    await sign_in(world, service, "alice", "/services/binder/")
+    alice, bob = world.add_user("alice"), world.add_user("bob")
+    launch, other = [
+        (await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=headers)).json()
+        for headers in (alice, bob)
+    ]
+    await wait_for_launch(service, launch["id"], {}, "building")
+    await world.builder.write_lines(world.builder.builds[0], "\x1b[31mred\x1b[0m", "\x1b]0;title\x07<b>10 %\r100 %")
+    answer = await service.client.get(f"launches/{launch['id']}/log.txt")
+    assert answer.text == "red\n100 %\n"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert (await service.client.get(f"launches/{other['id']}/log.txt")).status_code == 404
+
+
 async def test_another_users_page_does_not_exist(world: World, service: Service) -> None:
     alice = world.add_user("alice")
     launch = (await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=alice)).json()
@@ -50,8 +108,11 @@ async def test_another_users_page_does_not_exist(world: World, service: Service)
     assert (await service.client.get(f"launches/{launch['id']}")).status_code == 404
 
 
-async def sign_in(world: World, service: Service, name: str, target: str) -> str:
-    """Follow the redirects as a browser would, with the hub's part played by a token of the user."""
+async def sign_in(world: World, service: Service, name: str, target: str, *, start: str | None = None) -> str:
+    """Follow the redirects as a browser would, with the hub's part played by a token of the user.
+
+    They begin at ``start``, which is the target itself where it is not given, and end at the target.
+    """
     token = world.add_user(name)["Authorization"].removeprefix("Bearer ")
     asked: dict[str, str] = {}
 
@@ -60,7 +121,7 @@ async def sign_in(world: World, service: Service, name: str, target: str) -> str
         return {"access_token": token}
 
     world.hub.app.post("/hub/api/oauth2/token")(exchange)
-    away = await service.client.get(service.url + target)
+    away = await service.client.get(service.url + (start or target))
     query = parse_qs(urlsplit(away.headers["location"]).query)
     assert query["code_challenge_method"] == ["S256"]
     back = await service.client.get("oauth_callback", params={"code": "c", "state": query["state"][0]})

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from ..config import BASE_PATH
@@ -16,10 +16,15 @@ router = APIRouter(include_in_schema=False)
 _STATE_COOKIE = "heliostat-login-"
 
 
-def redirect_to_login(request: Request, process: ProcessContext) -> Response:
-    """Send a browser to the hub, to come back to where it wanted to go."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    url, state = process.factory.login.begin(f"{request.url.path}{query}")
+def read_target(request: Request) -> str:
+    """Read where a browser wanted to go, as it was sent: links hold encoded addresses, which stay encoded."""
+    path = request.scope["raw_path"].partition(b"?")[0].decode("latin-1")
+    return f"{path}?{request.url.query}" if request.url.query else path
+
+
+def redirect_to_login(target: str, process: ProcessContext) -> Response:
+    """Send a browser to the hub, to come back to a page of this service."""
+    url, state = process.factory.login.begin(target)
     response = RedirectResponse(url, status_code=302)
     response.set_cookie(
         _name_state(state.state),
@@ -31,6 +36,14 @@ def redirect_to_login(request: Request, process: ProcessContext) -> Response:
         secure=_is_secure(process),
     )
     return response
+
+
+@router.get("/login")
+async def get_login(
+    process: Annotated[ProcessContext, Depends(get_process)],
+    target: Annotated[str, Query(alias="next", max_length=8000)],
+) -> Response:
+    return redirect_to_login(target, process)
 
 
 @router.get("/oauth_callback")

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from ..config import BASE_PATH
 from .dependencies import Browser, Services, get_process
-from .login import redirect_to_login
+from .login import read_target, redirect_to_login
 
 # The hub's Bootstrap has its icons as data: addresses. Scripts may set styles through the DOM; markup may not.
 _HEADERS = {
@@ -83,7 +83,7 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except UnauthenticatedError:
-                return redirect_to_login(request, get_process(request))
+                return redirect_to_login(read_target(request), get_process(request))
             except RequestValidationError:
                 error: HeliostatError = NotFoundError(what="page", key=request.url.path)
             except HeliostatError as raised:

@@ -9,13 +9,15 @@ export class Problem extends Error {
     super([answer.message, answer.remedy].filter(Boolean).map(endSentence).join(" "));
     this.status = status;
     this.field = answer.field;
+    this.answer = answer;
   }
 }
 
-export async function send(method, path, body) {
-  const headers = { "X-Heliostat-CSRF": read("heliostat-csrf") };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await fetch(`${base}api/v1/${path}`, { method, headers, body: JSON.stringify(body) })
+/** Send a request and return the JSON of the answer; `options` are those of `fetch`. */
+export async function send(method, path, body, { headers = {}, ...options } = {}) {
+  const sent = { "X-Heliostat-CSRF": read("heliostat-csrf"), ...headers };
+  if (body !== undefined) sent["Content-Type"] = "application/json";
+  const response = await fetch(`${base}api/v1/${path}`, { ...options, method, headers: sent, body: JSON.stringify(body) })
     .catch(() => { throw new Problem(0, { message: "There is no connection to the service", remedy: "Try again in a moment" }); });
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) throw new Problem(response.status, answer ?? { message: `The service answers ${response.status}`, remedy: "Try again in a moment" });

@@ -41,7 +41,8 @@ function readInside(text, providers) {
 function readRepository(text, providers) {
   for (const { id, detect } of providers) {
     const repo = detect && new RegExp(detect.regex).exec(text)?.groups?.repo;
-    if (repo) return { provider: id, repo };
+    // The expression takes everything, and leaves out of an address of its provider's what is before the repository.
+    if (repo && !text.startsWith(repo)) return { provider: id, repo: repo.replace(/\.git$/, "") };
   }
   const doi = DOI.exec(text)?.[1];
   const home = doi && DOI_HOMES.find(([sign]) => sign.test(doi))?.[1];
