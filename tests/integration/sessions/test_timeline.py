@@ -11,7 +11,7 @@ from heliostat_core.ids import POLICY_STREAM, StreamId, build_stream, decision_s
 from heliostat_core.schema import decisions
 from sqlalchemy import func, insert, text
 
-from .conftest import Service, World, wait_for_launch
+from .conftest import Service, World, wait_for_launch, wait_until
 
 EVENTS = "api/v1/events"
 
@@ -99,7 +99,13 @@ async def _launch(world: World, service: Service, headers: dict[str, str]) -> di
     launch = (await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=headers)).json()
     await wait_for_launch(service, launch["id"], headers, "building")
     await world.builder.end(world.builder.builds[-1])
-    return await wait_for_launch(service, launch["id"], headers)
+    done = await wait_for_launch(service, launch["id"], headers)
+
+    async def read_start() -> Any:  # the ledger learns of it a moment later
+        return (await service.client.get(f"{EVENTS}?kind=session.started", headers=headers)).json()["events"]
+
+    await wait_until(read_start, bool)
+    return done
 
 
 async def _record_build(world: World, service: Service, build_id: UUID, launch: dict[str, Any]) -> None:

@@ -21,7 +21,19 @@ SAMPLES: dict[Any, Any] = {
     UUID: UUID(int=1),
     datetime: datetime(2026, 11, 23, tzinfo=UTC),
     ErrorView: ErrorView(code="code", message="what is wrong"),
-    PlanView: PlanView.model_construct(repo="https://git.example/iris", commit="c" * 40, decision=PlanDecision.FULL),
+    PlanView: PlanView(
+        provider="git",
+        repo="https://git.example/iris",
+        ref="main",
+        commit="c" * 40,
+        ref_url="",
+        resolved_spec="",
+        slug="iris",
+        environment_id="e",
+        content_id="c",
+        image_id="i",
+        decision=PlanDecision.FULL,
+    ),
 }
 
 

@@ -28,6 +28,7 @@ from .domain.views import SessionViews
 from .metrics import SessionsMetrics
 from .services import deletion, launches
 from .services.activity import ActivityService
+from .services.administration import AdministrationService
 from .services.binder import BinderService
 from .services.build_feed import BuildFeedService
 from .services.deletion import DeletionService
@@ -185,6 +186,7 @@ class Factory:
             linger=config.linger,
             patience=config.outage_patience,
         )
+        views = SessionViews(public=config.public, base=base, api=api)
         self.sessions = SessionService(
             ledger=ledger,
             sessions=session_storage,
@@ -194,9 +196,17 @@ class Factory:
             reconciler=self.reconciler,
             queue=self.queue,
             runner=self.runner,
-            views=SessionViews(public=config.public, base=base, api=api),
+            views=views,
             metrics=self.metrics,
             unenforced=host.unenforced,
+        )
+        self.administration = AdministrationService(
+            database=database,
+            sessions=session_storage,
+            lines=LogLineStorage(),
+            views=views,
+            builder=open_.builder,
+            policy=open_.policy,
         )
         self.timeline = TimelineService(store=self.store, timeline=TimelineStorage(), base=base, public=config.public)
         self.sharing = SharingService(

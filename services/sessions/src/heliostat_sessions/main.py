@@ -18,7 +18,21 @@ from starlette.staticfiles import StaticFiles
 from .background import build_jobs
 from .config import BASE_PATH, SessionsConfig
 from .factory import ProcessContext, build_projections
-from .handlers import activity, binder, binder_information, events, home, launches, login, pages, plans, sessions, shares
+from .handlers import (
+    activity,
+    administration,
+    administration_api,
+    binder,
+    binder_information,
+    events,
+    home,
+    launches,
+    login,
+    pages,
+    plans,
+    sessions,
+    shares,
+)
 
 SERVICE = "sessions"
 _STATIC = Path(__file__).parent / "static"
@@ -70,6 +84,8 @@ def create_app(config: SessionsConfig) -> FastAPI:
             binder.router,
             binder_information.router,
             events.router,
+            administration_api.router,
+            administration.router,
             login.router,
             pages.router,
         )

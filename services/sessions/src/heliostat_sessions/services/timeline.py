@@ -50,6 +50,7 @@ class TimelineService:
             "repo": wanted.repo,
             "launch": wanted.launch,
             "session": wanted.session,
+            "stream": wanted.stream,
             "kind": wanted.kinds or None,
             "before": last,
             "after": wanted.after,

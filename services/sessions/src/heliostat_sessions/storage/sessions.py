@@ -11,7 +11,7 @@ from heliostat_core.contracts.model import Enforcement
 from heliostat_core.contracts.sessions import SessionState
 from heliostat_core.eventstore import Recorded
 from heliostat_core.schema import launches, observations, sessions, volumes
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, insert, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -182,6 +182,16 @@ class SessionStorage:
         """List the sessions of several users."""
         statement = _select_sessions().where(sessions.c.user.in_(users))
         return [_to_session(row) for row in await connection.execute(statement)]
+
+    async def list_all(
+        self, connection: AsyncConnection, *, user: str | None, after: tuple[str, str], most: int
+    ) -> list[Session]:
+        """List everybody's sessions, or one user's, by user and name, from after one such pair on."""
+        place = tuple_(sessions.c.user, sessions.c.server_name)
+        statement = _select_sessions().where(place > tuple_(*after)).order_by(sessions.c.user, sessions.c.server_name)
+        if user is not None:
+            statement = statement.where(sessions.c.user == user)
+        return [_to_session(row) for row in await connection.execute(statement.limit(most))]
 
     async def list_users(self, connection: AsyncConnection) -> set[str]:
         """List who has sessions."""

@@ -45,6 +45,7 @@ class TimelineFilter:
     repo: str | None = None
     launch: UUID | None = None
     session: UUID | None = None
+    stream: str | None = None
     kinds: Sequence[str] = ()
     before: int | None = None
     after: int | None = None
@@ -61,7 +62,12 @@ class TimelineStorage:
 
     async def list_positions(self, connection: AsyncConnection, wanted: TimelineFilter) -> list[int]:
         """List the positions of the newest events that fit, newest first."""
-        found = _find_of_subject(wanted) if wanted.has_subject else _find_in_log(wanted)
+        if wanted.has_subject:
+            found = _find_of_subject(wanted)
+        elif wanted.stream is not None:
+            found = _newest(wanted, events.c.version, *_list_conditions(wanted))
+        else:
+            found = _find_in_log(wanted)
         page = found.subquery("page")
         statement = select(page.c.position).order_by(page.c.position.desc()).limit(wanted.most)
         return list(await connection.scalars(statement))
@@ -76,9 +82,7 @@ def _find_in_log(wanted: TimelineFilter) -> Select[int]:
 
 
 def _find_of_subject(wanted: TimelineFilter) -> Select[int]:
-    fits: list[ColumnElement[bool]] = [events.c.kind.in_(wanted.kinds)] if wanted.kinds else []
-    if wanted.user is not None:
-        fits.append(_may_be_seen_by(wanted.user))
+    fits = _list_conditions(wanted)
     streams = union_all(*_list_streams(wanted)).cte("streams")
     of_stream = _newest(wanted, events.c.version, events.c.stream == streams.c.stream, *fits).lateral("of_stream")
     caused = _list_launches(wanted).cte("caused")
@@ -91,6 +95,17 @@ def _find_of_subject(wanted: TimelineFilter) -> Select[int]:
         select(of_stream.c.position).select_from(streams.join(of_stream, true())),
         select(of_launch.c.position).select_from(caused.join(of_launch, true())),
     )
+
+
+def _list_conditions(wanted: TimelineFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.kinds:
+        conditions.append(events.c.kind.in_(wanted.kinds))
+    if wanted.stream is not None:
+        conditions.append(events.c.stream == wanted.stream)
+    if wanted.user is not None:
+        conditions.append(_may_be_seen_by(wanted.user))
+    return conditions
 
 
 def _newest(wanted: TimelineFilter, order: Column[int], *conditions: ColumnElement[bool]) -> Select[int]:
