@@ -49,7 +49,7 @@ async def test_a_launched_server_links_to_its_launch_and_to_the_same_commit_in_a
     (view,) = (await service.client.get("api/v1/sessions", headers=alice)).json()
     base = "http://hub.example/services/binder"
     assert view["links"]["launch"] == f"{base}/launches/{launch['id']}"
-    assert view["links"]["relaunch"] == f"{base}/v2/{launch['plan']['resolved_spec']}?new=true"
+    assert view["links"]["relaunch"] == f"{base}/v2/git/{launch['plan']['resolved_spec']}?new=true"
     assert view["links"]["source"] == launch["plan"]["ref_url"]
 
 

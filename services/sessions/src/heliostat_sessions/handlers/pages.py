@@ -45,7 +45,13 @@ async def get_home(
 
 
 @router.get("/v2/{provider}/{spec:path}")  # noqa: FAST003 read from the raw path, where encoding is kept
-async def get_link_page(*, request: Request, browser: Browser, services: Services) -> Response:
+async def get_link_page(
+    *,
+    request: Request,
+    browser: Browser,
+    services: Services,
+    new: Annotated[bool, Query(description="launch in a new server, also where one of this commit exists")] = False,
+) -> Response:
     """Show the page that asks for the launch of a link, once: opening it by itself changes nothing."""
     link = read_binder_link(request.scope["raw_path"], below=f"{BASE_PATH}v2/", query=request.query_params)
     title = f"Launch {_describe(link)}"
@@ -57,7 +63,7 @@ async def get_link_page(*, request: Request, browser: Browser, services: Service
         await get_viewer(request, services, browser)
     except UnauthenticatedError:
         return render(request, "sign_in.html", target=read_target(request), **texts)
-    body = {"provider": link.provider, "repo": link.spec, "spec": True, "urlpath": link.urlpath}
+    body = {"provider": link.provider, "repo": link.spec, "spec": True, "urlpath": link.urlpath, "new": new}
     return render(request, "launch.html", launch=None, body=body, now=datetime.now(UTC), **texts)
 
 

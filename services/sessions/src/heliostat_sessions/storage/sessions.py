@@ -256,7 +256,9 @@ def _select_sessions() -> Select[Any]:
             volumes.c.limit.label("volume_limit"),
             volumes.c.used,
             volumes.c.measured_at,
-            launches.c.plan["resolved_spec"].astext.label("spec"),
+            func.concat_ws("/", launches.c.plan["provider"].astext, launches.c.plan["resolved_spec"].astext).label(
+                "spec"
+            ),
             launches.c.plan["ref_url"].astext.label("ref_url"),
         )
         .outerjoin(launches, launches.c.id == sessions.c.launch_id)

@@ -17,20 +17,21 @@ export class Card {
     this.facts = make("dl", { className: "heliostat-facts mb-2" });
     this.alert = make("div", { className: "alert alert-danger py-2", role: "alert", hidden: true });
     this.open = make("a", { className: "btn btn-sm btn-success", "aria-label": `Open ${name}` }, "Open");
-    this.progress = make("a", { className: "btn btn-sm btn-outline-primary", "aria-label": `Show how ${name} starts` }, "Show progress");
+    this.progress = make("a", { className: "btn btn-sm btn-outline-contrast", "aria-label": `Show how ${name} starts` }, "Show progress");
     this.start = button("Start", "primary", act(actions.start), `Start ${name}`);
-    this.stop = button("Stop", "outline-danger", act(actions.stop), `Stop ${name}`);
-    this.share = button("Share…", "outline-primary", act(actions.share), `Share ${name}`);
-    this.relaunch = make("a", { className: "btn btn-sm btn-outline-primary", "aria-label": `Relaunch this commit of ${name} in a new server` }, "Relaunch this commit");
-    this.remove = button("Delete…", "outline-danger", act(actions.remove), `Delete ${name}`);
+    this.stop = button("Stop", "outline-contrast", act(actions.stop), `Stop ${name}`);
+    this.share = button("Share…", "outline-contrast", act(actions.share), `Share ${name}`);
+    this.relaunch = make("a", { className: "btn btn-sm btn-outline-contrast", "aria-label": `Relaunch this commit of ${name} in a new server` }, "Relaunch this commit");
+    this.remove = button("Delete…", "outline-contrast", act(actions.remove), `Delete ${name}`);
     this.controls = [this.open, this.progress, this.start, this.stop, this.share, this.relaunch, this.remove];
-    this.heading = make("h3", { className: "h5 mb-0 text-break", tabIndex: -1 }, name);
+    this.heading = make("h2", { className: "h5 mb-0 text-break", tabIndex: -1 }, name);
     this.element = make("li", { className: "heliostat-server", "data-server-name": view.name },
       make("div", { className: "d-flex flex-wrap gap-2 align-items-center mb-1" }, this.heading, this.badge),
       this.origin, this.facts, this.alert, make("div", { className: "d-flex flex-wrap gap-2" }, ...this.controls));
   }
 
   update(view, { now, hub }) {
+    const before = this.view.state;
     this.view = view;
     const { state, links } = view;
     setText(this.badge, state);
@@ -40,6 +41,7 @@ export class Card {
     this.open.href = view.url;
     const server = view.name ? `/${encodeURIComponent(view.name)}` : "";
     this.progress.href = `${hub}spawn-pending/${encodeURIComponent(view.user)}${server}`;
+    if (before === "starting" && state === "stopped") this.#sayNotStarted();
     if (links.relaunch) this.relaunch.href = links.relaunch;
     this.#choose({
       open: state === "running",
@@ -59,6 +61,12 @@ export class Card {
   setBusy(busy) {
     this.busy = busy;
     for (const control of this.controls) if (control.tagName === "BUTTON") control.disabled = busy;
+  }
+
+  /** The reason is the hub's to tell, on the page that showed the start. */
+  #sayNotStarted() {
+    this.alert.replaceChildren("It did not start, or was stopped meanwhile. ", make("a", { className: "alert-link", href: this.progress.href }, "What happened"));
+    this.alert.hidden = false;
   }
 
   #choose(shown) {

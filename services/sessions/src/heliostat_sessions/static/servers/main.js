@@ -52,18 +52,22 @@ async function refresh() {
   try {
     if (!signedIn) await signIn();
     const [servers, shared, policy] = await Promise.all([send("GET", "sessions"), send("GET", "shared"), send("GET", "policy")]);
+    if (servers.some((view) => view.user !== user)) throw new Error("Somebody else is signed in here now. Reload the page.");
     show(servers);
     showShared(find("shared"), find("shared-list"), shared);
     naming.showLeft(sayLeft(servers, policy.rules));
     find("plain").hidden = true;
     find("list").hidden = false;
     notice.hidden = true;
+    notice.classList.remove("heliostat-late");
   } catch (problem) {
     if (problem.status === 401) signedIn = false;
     setText(notice, cards.size || find("plain").hidden
       ? `This list is not up to date. ${problem.message}`
       : `Only JupyterHub's own list can be shown now. ${problem.message}`);
     notice.hidden = false;
+    notice.classList.remove("heliostat-late");
+    find("plain").classList.remove("heliostat-late");
   }
 }
 

@@ -13,11 +13,11 @@ export async function openSharing(view, { collaboration, announce }) {
   const path = `sessions/${segment(view.name)}/shares`;
   const list = make("ul", { className: "list-unstyled heliostat-shares", "aria-label": "Who has access" });
   const alert = make("div", { className: "alert alert-danger py-2", role: "alert", hidden: true });
-  const kind = make("select", { className: "form-select", "aria-label": "Person or group" },
+  const kind = make("select", { className: "form-select heliostat-kind", "aria-label": "Person or group" },
     make("option", { value: "user" }, "Person"), make("option", { value: "group" }, "Group"));
   const guest = make("input", { className: "form-control", required: true, maxLength: 255, autocomplete: "off", "aria-label": "User name or name of the group" });
   const form = make("form", { className: "input-group mb-2" }, kind, guest, make("button", { type: "submit", className: "btn btn-primary" }, "Share"));
-  const everybody = button("Take back from everybody", "outline-danger", () => change(() => send("DELETE", path), `${title(view.name)} is not shared any more`));
+  const everybody = button("Take back from everybody", "outline-contrast", () => change(() => send("DELETE", path), `${title(view.name)} is not shared any more`));
   const close = button("Close", "secondary", () => dialog.close());
   const dialog = openDialog(`Share ${title(view.name)}`,
     make("p", {}, "Whoever you add can open this server while it runs, and read, change and run everything in it as you can. They cannot start, stop, delete or share it."),
@@ -35,7 +35,7 @@ export async function openSharing(view, { collaboration, announce }) {
   function buildItem(share) {
     const name = `${share.kind} ${share.name}`;
     const revoke = () => change(() => send("DELETE", `${path}/${share.kind}/${encodeURIComponent(share.name)}`), `${name} has no access any more`);
-    return make("li", {}, make("span", { className: "text-break" }, name), button("Take back", "outline-danger", revoke, `Take access back from ${name}`));
+    return make("li", {}, make("span", { className: "text-break" }, name), button("Take back", "outline-contrast", revoke, `Take access back from ${name}`));
   }
 
   async function change(request, done) {
