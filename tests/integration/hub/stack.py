@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,11 +129,14 @@ class Peers:
 
 
 class Stack:
-    """The proxy and the hub as child processes; the hub can be killed and started again."""
+    """The proxy and the hub as child processes; the hub can be killed and started again, with other settings too."""
 
-    def __init__(self, *, state: Path, base_environment: Path, peers: Peers) -> None:
+    def __init__(
+        self, *, state: Path, base_environment: Path, peers: Peers, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.state = state
         self.peers = peers
+        self.settings = settings or {}
         self.public_port, self.hub_port, self.proxy_api_port = find_port(), find_port(), find_port()
         self.url = f"http://127.0.0.1:{self.public_port}"
         self._base_environment = base_environment
@@ -217,12 +220,10 @@ class Stack:
         return str(self.api("POST", f"users/{name}/tokens", json={}).json()["token"])
 
     @contextlib.contextmanager
-    def sign_in(self, name: str) -> Iterator[httpx.Client]:
+    def sign_in(self, name: str, password: str = USER_PASSWORD) -> Iterator[httpx.Client]:
         """Sign in as a browser does."""
         with httpx.Client(base_url=self.url, follow_redirects=True, timeout=30) as client:
-            client.get("/hub/login")
-            data = {"username": name, "password": USER_PASSWORD, "_xsrf": client.cookies["_xsrf"]}
-            client.post("/hub/login", data=data).raise_for_status()
+            submit_login(client, name, password).raise_for_status()
             yield client
 
     def log(self) -> str:
@@ -265,13 +266,20 @@ class Stack:
             "ADMIN_PASSWORD": "password-of-the-administrator-" + "0" * 10,
             "ADMIN_API_TOKEN": ADMIN_TOKEN,
         }
-        variables = {f"HELIOSTAT_HUB_{name}": value for name, value in settings.items()}
+        variables = {f"HELIOSTAT_HUB_{name}": value for name, value in {**settings, **self.settings}.items()}
         return {
             "PATH": os.environ["PATH"],
             "HOME": os.environ["HOME"],
             "CONFIGPROXY_AUTH_TOKEN": "proxy-token",
             **variables,
         }
+
+
+def submit_login(browser: httpx.Client, name: str, password: str) -> httpx.Response:
+    """Fill in the hub's sign-in form."""
+    browser.get("/hub/login")
+    data = {"username": name, "password": password, "_xsrf": browser.cookies["_xsrf"]}
+    return browser.post("/hub/login", data=data)
 
 
 def make_grant(user: str, server_name: str, environment_id: str, *, content_id: str | None = None) -> str:

@@ -31,7 +31,7 @@ def test_credentials_hold_what_people_and_scripts_need(tmp_path: Path) -> None:
     config = LocalConfig(state_dir=tmp_path / "state", port=8123)
     layout = StateLayout(config)
     layout.create()
-    write_credentials(layout, config, SecretFiles(layout.secrets))
+    write_credentials(layout, config, SecretFiles(layout.secrets), passwords=True)
 
     credentials = json.loads(layout.credentials.read_text())
 
@@ -39,3 +39,11 @@ def test_credentials_hold_what_people_and_scripts_need(tmp_path: Path) -> None:
     assert set(credentials) == {"url", "username", "password", "admin_username", "admin_password", "api_token"}
     assert credentials["url"] == "http://127.0.0.1:8123"
     assert len(credentials["admin_password"]) >= 32
+
+
+def test_credentials_hold_no_passwords_that_open_nothing(tmp_path: Path) -> None:
+    layout = StateLayout(LocalConfig(state_dir=tmp_path / "state"))
+    layout.create()
+    write_credentials(layout, LocalConfig(), SecretFiles(layout.secrets), passwords=False)
+
+    assert set(json.loads(layout.credentials.read_text())) == {"url", "admin_username", "api_token"}

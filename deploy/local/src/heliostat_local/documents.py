@@ -10,6 +10,7 @@ from heliostat_builder.main import create_app as create_builder
 from heliostat_core.config import describe_settings
 from heliostat_core.migrate import MigrateConfig
 from heliostat_hub.config import HubConfig
+from heliostat_hub.sign_in import LdapConfig, OidcConfig, SharedPasswordConfig
 from heliostat_policy.config import PolicyConfig
 from heliostat_policy.main import create_app as create_policy
 from heliostat_sessions.config import SessionsConfig
@@ -34,6 +35,9 @@ _SECTIONS: list[tuple[str, type[BaseSettings]]] = [
     ("Sessions", SessionsConfig),
     ("Policy", PolicyConfig),
     ("The plugin inside JupyterHub", HubConfig),
+    ("Sign-in with shared passwords (`HELIOSTAT_HUB_SIGN_IN=local`)", SharedPasswordConfig),
+    ("Sign-in with Active Directory (`HELIOSTAT_HUB_SIGN_IN=ldap`)", LdapConfig),
+    ("Sign-in with OpenID Connect (`HELIOSTAT_HUB_SIGN_IN=oidc`)", OidcConfig),
     ("Migrations (`make migrate`)", MigrateConfig),
 ]
 

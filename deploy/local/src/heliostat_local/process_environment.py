@@ -143,8 +143,9 @@ class ProcessEnvironments:
             "ADMIN_USERNAME": ADMIN_NAME,
             "BASE_ENVIRONMENT": str(base_environment),
             "BIND_URL": self._config.bind_url,
-            "COOKIE_SECRET_FILE": str(self._cookie_secret_file()),
+            "COOKIE_SECRET_FILE": str(self._secret_file("hub_cookie_secret")),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
+            "OIDC_AUTH_STATE_KEY_FILE": str(self._secret_file("hub_auth_state_key")),
             "POLICY_TOKEN": self._token("hub", "policy"),
             "POLICY_URL": self.base_url("policy"),
             "PORT": str(self._ports["hub"]),
@@ -189,6 +190,6 @@ class ProcessEnvironments:
     def _token(self, caller: str, callee: str) -> str:
         return self._secrets.ensure(f"token_{caller}_to_{callee}")
 
-    def _cookie_secret_file(self) -> Path:
-        self._secrets.ensure("hub_cookie_secret")
-        return self._secrets.path("hub_cookie_secret")
+    def _secret_file(self, name: str) -> Path:
+        self._secrets.ensure(name)
+        return self._secrets.path(name)

@@ -44,14 +44,17 @@ class SecretFiles:
         return self._directory / name
 
 
-def write_credentials(layout: StateLayout, config: LocalConfig, secret_files: SecretFiles) -> None:
-    """Write `credentials.json`: what people and scripts need to sign in."""
+def write_credentials(layout: StateLayout, config: LocalConfig, secret_files: SecretFiles, *, passwords: bool) -> None:
+    """Write `credentials.json`: what scripts need, and people where they sign in with passwords made here."""
     credentials = {
         "url": config.url,
-        "username": USER_NAME,
-        "password": secret_files.ensure("user_password"),
         "admin_username": ADMIN_NAME,
-        "admin_password": secret_files.ensure("admin_password"),
         "api_token": secret_files.ensure("admin_api_token"),
     }
+    if passwords:
+        credentials |= {
+            "username": USER_NAME,
+            "password": secret_files.ensure("user_password"),
+            "admin_password": secret_files.ensure("admin_password"),
+        }
     write_private(layout.credentials, json.dumps(credentials, indent=2) + "\n")

@@ -28,6 +28,7 @@ from .supervisor import Supervisor
 __all__ = ["Preparation", "prepare_components", "up"]
 
 PORT_DEADLINE = timedelta(seconds=5)
+SIGN_IN = "HELIOSTAT_HUB_SIGN_IN"
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -86,14 +87,15 @@ async def up(
             say(f"ended what a killed supervisor left: {', '.join(leftovers)}")
         if not await poll_until(lambda: is_free(str(config.host), config.port), deadline=PORT_DEADLINE):
             raise PortTakenError(host=str(config.host), port=config.port)
-        write_credentials(layout, config, SecretFiles(layout.secrets))
+        sign_in = inherited.get(SIGN_IN, "local")
+        write_credentials(layout, config, SecretFiles(layout.secrets), passwords=sign_in == "local")
         say(f"starting with the state directory {layout.root}")
         async with httpx.AsyncClient(trust_env=False) as client:
             components = prepare(Preparation(config, layout, SecretFiles(layout.secrets), client, inherited))
             supervisor = Supervisor(components, layout=layout, ledger=ledger, url=config.url, say=say)
 
             async def announce() -> None:
-                say(describe_access(config, layout))
+                say(describe_access(config, layout, sign_in=sign_in))
                 capabilities = await probe_host(layout.root)
                 say(describe_limits(capabilities.as_list()))
 
@@ -112,14 +114,19 @@ def stop_on_signals() -> asyncio.Event:
     return stop
 
 
-def describe_access(config: LocalConfig, layout: StateLayout) -> str:
-    """Say where it is and how to sign in."""
-    lines = [
-        "",
-        f"Heliostat is ready:  {config.url}",
-        f"  sign in as         {USER_NAME}    (or {ADMIN_NAME}, who may do everything)",
-        f"  passwords are in   {layout.credentials}    (with an API token for scripts)",
-    ]
+def describe_access(config: LocalConfig, layout: StateLayout, *, sign_in: str) -> str:
+    """Say where it is and how to sign in; ``sign_in`` is the setting of the hub."""
+    lines = ["", f"Heliostat is ready:  {config.url}"]
+    if sign_in == "local":
+        lines += [
+            f"  sign in as         {USER_NAME}    (or {ADMIN_NAME}, who may do everything)",
+            f"  passwords are in   {layout.credentials}    (with an API token for scripts)",
+        ]
+    else:
+        lines += [
+            f"  sign in with       your account ({SIGN_IN}={sign_in})",
+            f"  an API token is in {layout.credentials}    (of {ADMIN_NAME}, who may do everything and cannot sign in)",
+        ]
     if not config.host.is_loopback:
         lines.append(
             f"  WARNING: listening on {config.host}, so others can connect, and without TLS they can read passwords"

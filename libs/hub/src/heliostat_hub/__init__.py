@@ -2,7 +2,7 @@
 
 `deploy/jupyterhub/jupyterhub_config.py` is the use of it::
 
-    host = ProcessHost.open(HubConfig())
+    host = ProcessHost.open(read_settings(HubConfig))
     configure(c, host)
     background = schedule_background(host)
 """
@@ -11,5 +11,6 @@ from .background import schedule_background
 from .config import HubConfig, HubServiceConfig
 from .configure import configure
 from .host import ProcessHost
+from .sign_in import read_settings
 
-__all__ = ["HubConfig", "HubServiceConfig", "ProcessHost", "configure", "schedule_background"]
+__all__ = ["HubConfig", "HubServiceConfig", "ProcessHost", "configure", "read_settings", "schedule_background"]

@@ -1,9 +1,12 @@
 """Settings of the plugin inside JupyterHub."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SignInWay = Literal["local", "ldap", "oidc"]
 
 
 class HubServiceConfig(BaseModel):
@@ -33,8 +36,8 @@ class HubConfig(BaseSettings):
     grant_key: SecretStr = Field(min_length=32, description="key shared with sessions, to verify grants")
     activity_url: HttpUrl = Field(description="where servers report activity")
     services: tuple[HubServiceConfig, ...] = Field(description="JSON list of {name, url, api_token}")
-    username: str = Field(description="the first user")
-    user_password: SecretStr = Field(min_length=8, description="password of users")
-    admin_username: str = Field(description="the administrator")
-    admin_password: SecretStr = Field(min_length=32, description="password of the administrator")
+    sign_in: SignInWay = Field(
+        default="local", description="local (a shared password), ldap (Active Directory) or oidc (OpenID Connect)"
+    )
+    admin_username: str = Field(description="the administrator who has the API token; no account of a directory is")
     admin_api_token: SecretStr = Field(min_length=8, max_length=64, description="the administrator's API token")

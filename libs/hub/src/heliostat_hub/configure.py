@@ -1,5 +1,6 @@
 """The hub's configuration, from `HubConfig`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from .gate import build_limit_hook
 from .host import ProcessHost
 from .pages import build_template_variables
 from .sharing import USER_SCOPES, admit_shares
+from .sign_in import configure_sign_in, read_sign_in
 from .spawner import bind_spawner
 
 LAUNCH = "custom:heliostat:launch"
@@ -34,9 +36,10 @@ _BROWSER_SCOPES = {"binder": USER_SCOPES}
 def configure(c: Any, host: ProcessHost) -> None:
     """Fill JupyterHub's configuration object."""
     config = host.config
+    sign_in = read_sign_in(config.sign_in)
     _configure_hub(c, config)
-    _configure_sign_in(c, config)
-    _configure_access(c, config)
+    configure_sign_in(c, config, sign_in)
+    _configure_access(c, config, admin_groups=sign_in.admin_groups)
     _configure_servers(c, host)
     _configure_pages(c, host)
     admit_shares(host.gate)
@@ -55,16 +58,7 @@ def _configure_hub(c: Any, config: HubConfig) -> None:
     c.ConfigurableHTTPProxy.api_url = str(config.proxy_api_url).rstrip("/")
 
 
-def _configure_sign_in(c: Any, config: HubConfig) -> None:
-    c.JupyterHub.authenticator_class = "shared-password"
-    c.Authenticator.allowed_users = {config.username}
-    c.Authenticator.admin_users = {config.admin_username}
-    c.SharedPasswordAuthenticator.user_password = config.user_password.get_secret_value()
-    c.SharedPasswordAuthenticator.admin_password = config.admin_password.get_secret_value()
-    c.JupyterHub.api_tokens = {config.admin_api_token.get_secret_value(): config.admin_username}
-
-
-def _configure_access(c: Any, config: HubConfig) -> None:
+def _configure_access(c: Any, config: HubConfig, *, admin_groups: Sequence[str]) -> None:
     c.JupyterHub.custom_scopes = {
         LAUNCH: {"description": "Build and launch repositories with Heliostat"},
         ADMIN: {"description": "Administer Heliostat", "subscopes": [LAUNCH]},
@@ -73,7 +67,12 @@ def _configure_access(c: Any, config: HubConfig) -> None:
     c.JupyterHub.extra_user_scopes = {LAUNCH, *USER_SCOPES, *(f"access:services!service={name}" for name in names)}
     c.JupyterHub.services = [_build_service(service) for service in config.services]
     c.JupyterHub.load_roles = [
-        {"name": "heliostat-admin", "scopes": [ADMIN], "users": [config.admin_username]},
+        {
+            "name": "heliostat-admin",
+            "scopes": [ADMIN],
+            "users": [config.admin_username],
+            "groups": list(admin_groups),
+        },
         *(
             {"name": f"heliostat-{name}", "scopes": list(_ROLE_SCOPES[name]), "services": [name]}
             for name in names

@@ -7,7 +7,16 @@ from heliostat_core.contracts.policy import AdmissionView, refusal_status
 from heliostat_runtime import RuntimeHostError
 from jupyterhub.spawner import SpawnException
 
-Reason = Literal["policy", "policy_unavailable", "being_deleted", "environment_missing", "name", "runtime"]
+Reason = Literal[
+    "policy",
+    "policy_unavailable",
+    "account",
+    "accounts_unavailable",
+    "being_deleted",
+    "environment_missing",
+    "name",
+    "runtime",
+]
 """Why, as a metric label: a small fixed set."""
 
 
@@ -46,6 +55,22 @@ def refuse_without_policy() -> SpawnRefusedError:
         "Policy cannot be reached, so no server can be started now. Running servers are not affected.",
         remedy=None,
         reason="policy_unavailable",
+        status=503,
+    )
+
+
+def refuse_account(text: str) -> SpawnRefusedError:
+    """Refuse because the user's account may not be used any more; the text says why and what to do."""
+    return SpawnRefusedError(text, remedy=None, reason="account", status=403)
+
+
+def refuse_without_accounts() -> SpawnRefusedError:
+    """Refuse because nobody can say whether the user's account may still be used."""
+    return SpawnRefusedError(
+        "It cannot be checked now whether your account may still be used, so no server is started for you. "
+        "Running servers are not affected.",
+        remedy="Try again in a minute.",
+        reason="accounts_unavailable",
         status=503,
     )
 

@@ -12,6 +12,7 @@ from heliostat_core.grants import Grant
 from .admission import AdmissionDesk, ServerKey
 from .deletion import Deletions
 from .errors import SpawnRefusedError, refuse_while_deleted
+from .sign_in.rechecking import RecheckedAuthenticator
 
 _VERDICT_TIME = timedelta(seconds=30)
 _SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?!-))*")
@@ -110,6 +111,8 @@ class AdmissionGate:
 
     async def _admit_creation(self, user: Any, server_name: str, handler: Any) -> None:
         _check_slug(server_name)
+        if isinstance(handler.authenticator, RecheckedAuthenticator):
+            await handler.authenticator.admit_creation(user)  # first: it brings the user's groups up to date
         key = (user.name, server_name)
         grant = await self._grants.choose(*key, _read_user_options(handler))
         await self._desk.admit(AdmissionAction.CREATE, user=user, server_name=server_name, grant=grant)
