@@ -39,14 +39,9 @@ def page(browser: Browser, stack: Stack, person: Person) -> Iterator[Page]:
 
 def ask_for_launch(page: Page, repository: str) -> None:
     page.goto("/hub/home")
-    page.get_by_role("button", name="Launch a repository").click()
+    page.get_by_role("link", name="Launch a repository").click()
     page.get_by_label("Repository").fill(repository)
     page.get_by_role("button", name="Launch", exact=True).click()
-
-
-def add_server(page: Page, name: str) -> None:
-    page.get_by_label("server name").fill(name)
-    page.get_by_role("button", name="Add New Server").click()
 
 
 def launches_of(person: Person) -> list[dict[str, Any]]:
@@ -62,9 +57,7 @@ def test_from_signing_in_to_the_files_of_a_repository(page: Page, person: Person
     expect(files.filter(has_text="requirements.txt")).to_be_visible()
 
     page.goto("/hub/home")
-    row = page.locator('[data-server-name="survey"]')
-    expect(row).to_contain_text(repository)
-    expect(row.get_by_role("link", name=f"/user/{person.name}/survey/")).to_be_visible()
+    expect(page.get_by_role("link", name="Open survey")).to_be_visible()
 
 
 def test_a_reload_and_a_killed_service_during_a_build_lose_nothing_and_start_nothing_twice(
@@ -87,40 +80,6 @@ def test_a_reload_and_a_killed_service_during_a_build_lose_nothing_and_start_not
     expect(page.get_by_role("link", name="Open JupyterLab")).to_be_visible()
     shown = [line for line in log.inner_text().splitlines() if line.startswith("part ")]
     assert shown == [f"part {number} of {PARTS}" for number in range(1, PARTS + 1)]
-
-
-def test_the_hub_page_says_why_it_refuses_a_server(page: Page, person: Person) -> None:
-    answer = page.locator("#error-dialog")
-    add_server(page, "a" * 21)
-    expect(answer).to_contain_text("is 21 characters long; at most 20 are allowed")
-    answer.get_by_role("button", name="OK").click()
-    expect(answer).to_be_hidden()
-
-    for number in range(5):
-        assert person.client.put(f"/hub/api/users/{person.name}/servers/s{number}", json={}).status_code == 201
-    page.reload()
-    add_server(page, "sixth")
-    expect(answer).to_contain_text("You have 5 of 5 named servers")
-    expect(answer).to_contain_text("Delete one of them first")
-    page.reload()
-    expect(page.locator("[data-server-name]")).to_have_count(5)
-
-
-def test_a_plain_server_is_made_started_stopped_and_deleted_on_the_hub_page(page: Page, person: Person) -> None:
-    add_server(page, "plain")
-    row = page.locator('[data-server-name="plain"]')
-    row.get_by_role("button", name="start").click()
-    page.wait_for_url(f"**/user/{person.name}/plain/lab**")
-    expect(page.locator(".jp-Launcher")).to_be_visible()
-
-    page.goto("/hub/home")
-    row.get_by_role("button", name="stop").click()
-    page.once("dialog", lambda dialog: dialog.accept())
-    row.get_by_role("button", name="delete").click()
-    expect(row).to_have_count(0)
-    page.reload()
-    expect(page.get_by_label("server name")).to_be_visible()
-    expect(row).to_have_count(0)
 
 
 def test_a_refused_launch_says_why_beside_its_field(page: Page, git: GitServer) -> None:
