@@ -107,7 +107,7 @@ function showPlan(made) {
   const facts = made ? [
     ["Commit", made.commit],
     ["Made from", made.config_files.join(", ") || "no dependency files"],
-    ["Kept apart by", made.forced_by && `${made.forced_by}: it is built anew for every commit`],
+    ["Forces a build for this commit alone", made.forced_by],
   ] : [];
   find("facts").replaceChildren(...facts.filter(([, text]) => text).flatMap(([name, text]) => [make("dt", name), make("dd", text)]));
   find("facts").hidden = !made;
@@ -122,7 +122,7 @@ function make(name, text) {
 
 /** Show what is wrong beside its field, or below all where it concerns none. */
 function showProblem(name, message) {
-  const field = name && fields[name];
+  const field = name ? fields[name] : null;
   const place = field && find(`${name}-problem`);
   (place || find("problem")).textContent = message;
   if (field && message) field.setAttribute("aria-invalid", "true");

@@ -96,7 +96,9 @@ function showPlan(plan) {
   const link = document.createElement("a");
   link.href = `${base}v2/${plan.provider}/${plan.resolved_spec}`;
   link.textContent = "link to launch this commit";
-  find("facts").replaceChildren(`${plan.repo} at ${plan.ref}, commit ${plan.commit.slice(0, 12)} · `, link);
+  find("title").textContent = `${plan.repo} at ${plan.ref}`;
+  document.title = `${plan.repo} – Heliostat`;
+  find("facts").replaceChildren(`Commit ${plan.commit.slice(0, 12)} · `, link);
   const { path, urlpath } = JSON.parse(page.request);
   const opened = { path: path ?? urlpath ?? "", kind: urlpath ? "url" : "file" };
   find("form").href = `${base}?${new URLSearchParams({ provider: plan.provider, repo: plan.repo, ref: plan.ref, ...opened })}`;
