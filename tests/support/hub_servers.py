@@ -58,6 +58,7 @@ class FakeServers:
         self.starts: list[tuple[str, str, dict[str, Any]]] = []
         self.stops: list[tuple[str, str]] = []
         self.removals: list[tuple[str, str]] = []
+        self.tokens: list[tuple[str, list[str]]] = []
         self.requests: Counter[str] = Counter()
         self.released = asyncio.Event()  # spawns end as soon as this is set
         self.released.set()
@@ -65,8 +66,12 @@ class FakeServers:
         self._failures: dict[str, list[tuple[int, str]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         app.middleware("http")(self._fail)
+        app.get("/hub/api/")(lambda: {"version": "6.1"})
         app.get("/hub/api/users")(self._list)
         app.get("/hub/api/users/{user}")(self._get_user)
+        app.post("/hub/api/users/{user}")(self._create_user)
+        app.delete("/hub/api/users/{user}")(self._delete_user)
+        app.post("/hub/api/users/{user}/tokens")(self._create_token)
         for path in ("/hub/api/users/{user}/servers/{name}", "/hub/api/users/{user}/server"):
             app.get(path)(self._get)
             app.post(path)(self._start)
@@ -112,6 +117,22 @@ class FakeServers:
 
     async def _get_user(self, user: str) -> Any:
         return self._model(user) if user in self.users else _not_found()
+
+    async def _create_user(self, user: str) -> Any:
+        if user in self.users:
+            return JSONResponse({"status": 409, "message": f"User {user} already exists"}, status_code=409)
+        self.users[user] = {}
+        self.created[user] = datetime.now(UTC)
+        return JSONResponse(self._model(user), status_code=201)
+
+    async def _delete_user(self, user: str) -> Response:
+        return Response(status_code=204) if self.users.pop(user, None) is not None else _not_found()
+
+    async def _create_token(self, user: str, request: Request) -> Any:
+        if user not in self.users:
+            return JSONResponse({"status": 403, "message": "no permission"}, status_code=403)
+        self.tokens.append((user, (await request.json())["scopes"]))
+        return JSONResponse({"token": f"hub-token-{len(self.tokens)}"}, status_code=201)
 
     async def _get(self, user: str, name: str = "") -> Any:
         server = self.users.get(user, {}).get(name)

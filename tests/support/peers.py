@@ -48,6 +48,8 @@ class FakeBuilder:
         self.plans = 0
         self.builds: list[UUID] = []
         self._database = database
+        self.app.get("/services/builder/healthz")(self._get_health)
+        self.app.get("/services/builder/api/v1/providers")(_list_providers)
         self.app.post("/services/builder/api/v1/plans")(self._post_plan)
         self.app.post("/services/builder/api/v1/builds")(self._post_build)
         self.app.get("/services/builder/api/v1/providers")(self._list_providers)
@@ -67,6 +69,9 @@ class FakeBuilder:
         async with self._database.transaction() as connection:
             await connection.execute(statement, {"id": build_id, "state": state, "failure": failure})
         await self._database.notify([f"stream:build-{build_id}", f"log:{build_id}"])
+
+    async def _get_health(self) -> Any:
+        return Response(status_code=502) if self.down else {"ok": True}
 
     async def _post_plan(self, body: BuildRequest) -> Any:
         self.plans += 1
@@ -138,6 +143,18 @@ class FakeBuilder:
         )
 
 
+async def _list_providers() -> list[dict[str, Any]]:
+    return [
+        {
+            "displayName": "GitHub",
+            "id": "gh",
+            "spec": {"validateRegex": "[^/]+/[^/]+/.+"},
+            "repo": {"label": "GitHub repository", "placeholder": "owner/name", "urlEncode": False},
+            "ref": {"enabled": True, "default": "HEAD"},
+        }
+    ]
+
+
 def _find_error(body: BuildRequest) -> dict[str, Any] | None:
     if body.provider not in {None, "gh", "git"}:
         return {"code": "unknown_provider", "message": f"No provider {body.provider!r}", "remedy": "Use gh or git."}
@@ -160,6 +177,7 @@ class FakePolicy:
         self.admissions: list[AdmissionRequest] = []
         self.verdict: Callable[[IdleFacts], str] = lambda _: "keep"
         self.judged: list[IdleFacts] = []
+        self.app.get("/services/policy/healthz")(lambda: {"ok": True})
         self.app.post("/services/policy/api/v1/decisions/admission")(self._admit)
         self.app.post("/services/policy/api/v1/decisions/idle")(self._judge)
         self.app.get("/services/policy/api/v1/policy")(self._read)

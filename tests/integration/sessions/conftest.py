@@ -109,7 +109,7 @@ async def _hold_back_jobs(database: Database) -> None:
     async with database.transaction() as connection:
         await connection.exec_driver_sql(
             "INSERT INTO work_items (kind, key, available_at) SELECT 'job', name, now() + interval '1 day'"
-            " FROM unnest(ARRAY['reconcile', 'idle-sweep', 'measure-storage']) AS name"
+            " FROM unnest(ARRAY['reconcile', 'idle-sweep', 'measure-storage', 'temporary-users']) AS name"
         )
 
 

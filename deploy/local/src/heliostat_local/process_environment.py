@@ -157,7 +157,9 @@ class ProcessEnvironments:
             "USER_PASSWORD": self._secrets.ensure("user_password"),
         }
         own = {f"HELIOSTAT_HUB_{name}": value for name, value in fixed.items()}
-        return {**self.build_proxy(), **self._set_by_operator("HELIOSTAT_HUB_"), **own}
+        anonymous = self._inherited.get("HELIOSTAT_SESSIONS_ANONYMOUS_LAUNCHES", "false")
+        preset = {"HELIOSTAT_HUB_ANONYMOUS_LAUNCHES": anonymous}
+        return {**self.build_proxy(), **preset, **self._set_by_operator("HELIOSTAT_HUB_"), **own}
 
     def _build_service(self, name: str, *, fixed: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
         prefix = f"HELIOSTAT_{name.upper()}_"

@@ -39,5 +39,8 @@ class HubConfig(BaseSettings):
     sign_in: SignInWay = Field(
         default="local", description="local (a shared password), ldap (Active Directory) or oidc (OpenID Connect)"
     )
+    anonymous_launches: bool = Field(
+        default=False, description="whether the sessions service may make and delete temporary users"
+    )
     admin_username: str = Field(description="the administrator who has the API token; no account of a directory is")
     admin_api_token: SecretStr = Field(min_length=8, max_length=64, description="the administrator's API token")

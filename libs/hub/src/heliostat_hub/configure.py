@@ -29,6 +29,12 @@ _ROLE_SCOPES = {
         "read:users",
     )
 }
+_TEMPORARY_USERS_ROLE = {
+    "name": "heliostat-temporary-users",
+    "scopes": ["admin:users", "tokens"],
+    "services": ["binder"],
+}
+"""For anonymous launches only: who may make users and tokens may do everything."""
 _BROWSER_SCOPES = {"binder": USER_SCOPES}
 """What a service may do at the hub with the token of a browser that signed in to it, besides knowing who it is."""
 
@@ -78,6 +84,7 @@ def _configure_access(c: Any, config: HubConfig, *, admin_groups: Sequence[str])
             for name in names
             if name in _ROLE_SCOPES
         ),
+        *([_TEMPORARY_USERS_ROLE] if config.anonymous_launches else []),
     ]
 
 

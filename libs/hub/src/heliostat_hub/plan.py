@@ -1,6 +1,7 @@
 """What a server is started with, as pure functions of the grant, the rules and the hub's variables."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,14 +14,20 @@ SIGN_IN_CACHE = 30  # seconds; so soon a guest whose access was taken back, or w
 PROCESS_LIMIT = 4096  # processes and threads; JupyterLab with ten kernels has some 300, a fork bomb ends here
 
 
-def build_command(base_environment: Path) -> tuple[str, ...]:
+def build_command(base_environment: Path, *, origins: Sequence[str] = ()) -> tuple[str, ...]:
     """Build the server's command.
 
     The interpreter is isolated (``-I``): the home is the working directory, and a repository with a ``json.py`` must
     not break JupyterLab. Kernels are those of the repository's environment, never the server's own. They are spoken to
     through sockets in the server's own runtime directory: on loopback, which all servers share, anybody can subscribe
     to a kernel's code and outputs without a key.
+
+    Parameters
+    ----------
+    origins
+        Whose pages may use the server with a token; the pattern ends with them, jupyter_server anchors its beginning.
     """
+    pattern = "|".join(map(re.escape, origins))
     return (
         str(base_environment / "bin" / "python"),
         "-I",
@@ -29,6 +36,7 @@ def build_command(base_environment: Path) -> tuple[str, ...]:
         "--KernelSpecManager.ensure_native_kernel=False",
         "--KernelManager.transport=ipc",
         f"--HubOAuth.cache_max_age={SIGN_IN_CACHE}",
+        *([f"--ServerApp.allow_origin_pat=(?:{pattern})$"] if origins else []),
     )
 
 
@@ -43,10 +51,16 @@ def build_limits(rules: Rules) -> Limits:
     return Limits(cpu=rules.cpu, memory=rules.memory, pids=PROCESS_LIMIT)
 
 
-def build_variables(hub_variables: Mapping[str, str | None], *, activity_url: str) -> dict[str, str]:
-    """Build the variables added to a server's environment: the hub's own, and where to report activity."""
+def build_variables(
+    hub_variables: Mapping[str, str | None], *, activity_url: str, temporary: bool = False
+) -> dict[str, str]:
+    """Build the variables added to a server's environment: the hub's own, and where to report activity.
+
+    The server of a temporary user, who cannot sign in, also takes a token from a URL.
+    """
     variables = {name: value for name, value in hub_variables.items() if value is not None}
-    return {**variables, "HELIOSTAT_ACTIVITY_URL": activity_url}
+    by_url = {"JUPYTERHUB_ALLOW_TOKEN_IN_URL": "1"} if temporary else {}
+    return {**variables, **by_url, "HELIOSTAT_ACTIVITY_URL": activity_url}
 
 
 def describe_admission(rules: Rules, *, policy_version: int) -> str:

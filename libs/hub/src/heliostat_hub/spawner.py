@@ -178,10 +178,12 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
             volume_id=volume.volume_id,
             environment=environment,
             base_environment=config.base_environment,
-            command=build_command(config.base_environment),
+            command=build_command(config.base_environment, origins=grant.origins if grant else ()),
             contents=self.host.contents.path(grant.content_id) if grant and grant.content_id else None,
             start_script=start_script,
-            environment_variables=build_variables(self.get_env(), activity_url=str(config.activity_url)),
+            environment_variables=build_variables(
+                self.get_env(), activity_url=str(config.activity_url), temporary=grant is not None and grant.temporary
+            ),
             limits=build_limits(admission.rules),
         )
 

@@ -19,6 +19,7 @@ def build_jobs(process: ProcessContext) -> list[Job]:
         Job("reconcile users after changes", _SECOND, factory.reconciler.follow_requests, endless=True),
         Job("sweep idle servers", min(config.idle_sweep_interval, _SECOND), factory.sweep.run),
         Job("measure storage", min(config.measure_interval, _SECOND), factory.measure.run),
+        Job("delete temporary users", min(config.reconcile_interval, _SECOND), factory.temporary.run),
         Job("forget old rate limits", _FORGET_INTERVAL, factory.rate_limits.forget),
         Job("send wakeups", _SECOND, process.wakeups.send, endless=True),
         Job("listen for wakeups", _SECOND, process.wakeups.listen, endless=True),

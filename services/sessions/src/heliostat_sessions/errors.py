@@ -357,3 +357,17 @@ class InternalError(HeliostatError):
 
     def __init__(self) -> None:
         super().__init__("Internal Server Error")
+
+
+class TemporaryUserLimitError(ClientError):
+    """As many anonymous launches run as may."""
+
+    code = "temporary_users"
+    status = 429
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"Too many users: {limit} anonymous servers may run at a time",
+            remedy="Try again soon, or sign in.",
+            details={"limit": limit, "current": limit},
+        )

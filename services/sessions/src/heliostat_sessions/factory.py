@@ -51,6 +51,7 @@ from .services.saga import LaunchSaga
 from .services.sessions import SessionService
 from .services.sharing import SharingService
 from .services.spawning import SpawnService
+from .services.temporary_users import TemporaryUserService
 from .services.timeline import TimelineService
 from .services.volumes import VolumeService
 from .storage.health import HealthStorage
@@ -62,6 +63,7 @@ from .storage.launches import LaunchProjection, LaunchStorage
 from .storage.log_lines import LogLineStorage
 from .storage.rate_limits import RateLimitStorage
 from .storage.sessions import SessionProjection, SessionStorage
+from .storage.temporary_users import TemporaryUserStorage
 from .storage.timeline import TimelineStorage
 
 _HUB_TIMEOUT = httpx.Timeout(10, connect=3)
@@ -104,7 +106,7 @@ class Factory:
         ledger = SessionLedger(store=self.store, appends=open_.appends)
         owner = f"{socket.gethostname()}-{uuid4().hex[:8]}"
         self.queue = WorkQueue(database=database, owner=owner, duration=config.lease_duration)
-        spawns = SpawnService(hub=hub, key=config.grant_key)
+        spawns = SpawnService(hub=hub, key=config.grant_key, origins=config.origins)
         volumes = VolumeService(ledger=ledger, sessions=session_storage, host=host, metrics=self.metrics)
         self.reconciler = Reconciler(
             ledger=ledger,
@@ -170,23 +172,10 @@ class Factory:
         self.launch_feeds = LaunchFeedService(
             store=self.store, wakeups=wakeups, feeds=open_.feeds, tails=open_.tails, watchers=self.metrics.watchers
         )
+        views = SessionViews(public=config.public, base=base, api=api)
         self.health = HealthService(
             database=database, storage=HealthStorage(), hub=hub, builder=open_.builder, policy=open_.policy
         )
-        self.binder = BinderService(
-            launches=self.launches,
-            feed=self.launch_feeds,
-            builds=BuildFeedService(
-                database=database, launches=self.launch_storage, tails=open_.tails, wakeups=wakeups
-            ),
-            builder=open_.builder,
-            feeds=open_.feeds,
-            places=self.places,
-            watchers=self.metrics.watchers,
-            linger=config.linger,
-            patience=config.outage_patience,
-        )
-        views = SessionViews(public=config.public, base=base, api=api)
         self.sessions = SessionService(
             ledger=ledger,
             sessions=session_storage,
@@ -199,6 +188,29 @@ class Factory:
             views=views,
             metrics=self.metrics,
             unenforced=host.unenforced,
+        )
+        self.temporary_users = TemporaryUserService(
+            database=database,
+            storage=TemporaryUserStorage(),
+            hub=hub,
+            launches=self.launch_storage,
+            session_storage=session_storage,
+            sessions=self.sessions,
+            limit=config.temporary_users,
+        )
+        self.binder = BinderService(
+            launches=self.launches,
+            feed=self.launch_feeds,
+            builds=BuildFeedService(
+                database=database, launches=self.launch_storage, tails=open_.tails, wakeups=wakeups
+            ),
+            builder=open_.builder,
+            temporary_users=self.temporary_users,
+            feeds=open_.feeds,
+            places=self.places,
+            watchers=self.metrics.watchers,
+            linger=config.linger,
+            patience=config.outage_patience,
         )
         self.administration = AdministrationService(
             database=database,
@@ -247,6 +259,13 @@ class Factory:
             name="measure-storage",
             interval=config.measure_interval,
             work=volumes.measure,
+        )
+        self.temporary = LoneJob(
+            database=database,
+            queue=self.queue,
+            name="temporary-users",
+            interval=config.reconcile_interval,
+            work=self.temporary_users.reconcile,
         )
 
 

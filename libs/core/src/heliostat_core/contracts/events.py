@@ -95,6 +95,7 @@ class LaunchRequested(WireModel):
     urlpath: str | None = None
     server_name: str | None
     new: bool
+    temporary: bool = False
     idempotency_key: str | None
 
 

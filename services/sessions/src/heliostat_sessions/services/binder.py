@@ -37,6 +37,7 @@ from ..errors import InternalError
 from .build_feed import BuildFeedService
 from .launch_feed import LaunchFeedService, WatchedFeedResponse
 from .launches import LaunchService
+from .temporary_users import TemporaryUserService
 
 _PAUSE = timedelta(seconds=1)
 _FIRST, _WAITING, _DONE = (0, 0, 0), (0, 0, 1), (1, 0, 0)
@@ -70,6 +71,7 @@ class BinderService:
         feed: LaunchFeedService,
         builds: BuildFeedService,
         builder: BuilderClient,
+        temporary_users: TemporaryUserService,
         feeds: Feeds,
         watchers: Gauge,
         places: Places,
@@ -80,6 +82,7 @@ class BinderService:
         self._feed = feed
         self._builds = builds
         self._builder = builder
+        self._temporary_users = temporary_users
         self._feeds = feeds
         self._watchers = watchers
         self._places = places
@@ -122,40 +125,52 @@ class BinderService:
 
     def _return_to(self, place: Place, ask: BinderAsk, by: Principal) -> AsyncGenerator[Entry]:
         if place.kind == "launch":
-            return self._follow_launch(place.id, ask, after=place.position)
-        return self._follow_build(place.id, by, after=place.position)
+            return self._follow_launch(place.id, ask, by, after=place.position)
+        return self._follow_build(place.id, after=place.position)
 
     async def _launch(self, ask: BinderAsk, by: Principal) -> AsyncGenerator[Entry]:
         try:
-            view = await self._request(ask, by)
+            launch_id = await self._request(ask, by)
         except PeerRefusedError as error:
             link = rescue_default_branch(ask.link, code=error.code)
             if link is None:
                 raise
             yield Entry(build_rescue(ask.link))
             ask = replace(ask, link=link)
-            view = await self._request(ask, by)
-        async with aclosing(self._follow_launch(view, ask, after=_FIRST)) as entries:
+            launch_id = await self._request(ask, by)
+        async with aclosing(self._follow_launch(launch_id, ask, by, after=_FIRST)) as entries:
             async for entry in entries:
                 yield entry
 
     async def _request(self, ask: BinderAsk, by: Principal) -> UUID:
         request = LaunchRequest(repo=ask.link.spec, provider=ask.link.provider, spec=True)
-        return (await self._launches.request(request, key=None, by=by)).id
+        if by.name:
+            return (await self._launches.request(request, key=None, by=by)).id
+        await self._builder.read_plan(_build_request(ask), user="")  # nobody is made for what cannot be launched
+        user = await self._temporary_users.create()
+        view = await self._launches.request(request, key=None, by=user, temporary=True)
+        await self._temporary_users.assign(user.name, view.id)
+        return view.id
 
     async def _follow_launch(
-        self, launch_id: UUID, ask: BinderAsk, *, after: tuple[int, int, int]
+        self, launch_id: UUID, ask: BinderAsk, by: Principal, *, after: tuple[int, int, int]
     ) -> AsyncGenerator[Entry]:
         told = Told()
         async with aclosing(self._watch_patiently(launch_id)) as events:
             async for event in events:
-                token = _build_useless_token() if event.step == "ready" else ""
+                token = await self._create_token(launch_id, by) if event.step == "ready" else ""
                 messages, told = translate(event, told, ask, token=token)
                 for part, message in enumerate(messages, start=1):
                     position = (*_read_position(event), part)
                     if position > after:
                         place = Place("launch", launch_id, position, final=event.final)
                         yield Entry(message | {"launch_id": str(launch_id)}, place)
+
+    async def _create_token(self, launch_id: UUID, by: Principal) -> str:
+        """Make what opens the server of somebody without a sign-in; for others, what only looks like BinderHub's."""
+        if by.name:
+            return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+        return await self._temporary_users.create_token(launch_id)
 
     async def _watch_patiently(self, launch_id: UUID) -> AsyncGenerator[LaunchEvent]:
         """Watch a launch across outages of the database: to these clients an ended stream is a failed launch."""
@@ -178,8 +193,7 @@ class BinderService:
                 return
 
     async def _build(self, ask: BinderAsk, by: Principal) -> AsyncGenerator[Entry]:
-        request = BuildRequest(repo=ask.link.spec, provider=ask.link.provider, spec=True)
-        plan = await self._builder.read_plan(request, user=by.name)
+        plan = await self._builder.read_plan(_build_request(ask), user=by.name)
         if plan.decision is PlanDecision.HIT:
             yield Entry(build_image_ready(plan, found=True))
             return
@@ -188,13 +202,12 @@ class BinderService:
         if build.state is BuildState.SUCCEEDED:
             yield Entry(build_image_ready(plan, found=True))
             return
-        async with aclosing(self._follow_build(build.id, by, after=_FIRST)) as entries:
+        async with aclosing(self._follow_build(build.id, after=_FIRST)) as entries:
             async for entry in entries:
                 yield entry
 
-    async def _follow_build(
-        self, build_id: UUID, by: Principal, *, after: tuple[int, int, int]
-    ) -> AsyncGenerator[Entry]:
+    async def _follow_build(self, build_id: UUID, *, after: tuple[int, int, int]) -> AsyncGenerator[Entry]:
+        plan = await self._builds.read_plan(build_id)
         if after < _WAITING:
             yield self._build_entry(build_id, build_waiting_for_build(), _WAITING)
         async with aclosing(self._builds.watch(build_id)) as groups:
@@ -202,8 +215,7 @@ class BinderService:
                 for line in group:
                     if (position := (0, line.number, 1)) > after:
                         yield self._build_entry(build_id, build_log_message(line), position)
-        build = await self._builder.read_build(build_id, user=by.name)
-        yield self._build_entry(build_id, build_image_ready(build.plan, found=False), _DONE, final=True)
+        yield self._build_entry(build_id, build_image_ready(plan, found=False), _DONE, final=True)
 
     def _build_entry(
         self, build_id: UUID, message: Message, position: tuple[int, int, int], *, final: bool = False
@@ -220,11 +232,10 @@ def _encode(event_id: str, message: Message) -> bytes:
     return f"id: {event_id}\ndata: {json.dumps(message)}\n\n".encode()
 
 
+def _build_request(ask: BinderAsk) -> BuildRequest:
+    return BuildRequest(repo=ask.link.spec, provider=ask.link.provider, spec=True)
+
+
 def _read_position(event: LaunchEvent) -> tuple[int, int]:
     version, line = event.id.split(".")
     return int(version), int(line)
-
-
-def _build_useless_token() -> str:
-    """Build what has the form of BinderHub's token: with sign-in, there too, it opens nothing."""
-    return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")

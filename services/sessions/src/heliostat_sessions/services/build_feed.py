@@ -3,9 +3,10 @@
 from collections.abc import AsyncGenerator
 from uuid import UUID
 
-from heliostat_core.contracts.builds import BuildState, LogLine
+from heliostat_core.contracts.builds import BuildState, LogLine, PlanView
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.database import Database
+from heliostat_core.errors import NotFoundError
 from heliostat_core.wakeups import Wakeups
 
 from ..errors import BuildUnsuccessfulError
@@ -21,6 +22,20 @@ class BuildFeedService:
         self._launches = launches
         self._tails = tails
         self._wakeups = wakeups
+
+    async def read_plan(self, build_id: UUID) -> PlanView:
+        """Read what a build was to do.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such build.
+        """
+        async with self._database.transaction() as connection:
+            plan = await self._launches.read_build_plan(connection, build_id)
+        if plan is None:
+            raise NotFoundError(what="build", key=str(build_id))
+        return plan
 
     async def watch(self, build_id: UUID) -> AsyncGenerator[list[LogLine]]:
         """Yield a build's lines as they come, and end when it has succeeded.

@@ -71,7 +71,9 @@ class LaunchService:
         self._metrics = metrics
         self._wakeups = wakeups
 
-    async def request(self, request: LaunchRequest, *, key: str | None, by: Principal) -> LaunchView:
+    async def request(
+        self, request: LaunchRequest, *, key: str | None, by: Principal, temporary: bool = False
+    ) -> LaunchView:
         """Plan and begin a launch, or return the one this request asked for before.
 
         The plan is made before anything is written, so a builder that is away refuses the request and leaves nothing.
@@ -98,6 +100,7 @@ class LaunchService:
             launch_id=launch_id,
             user=by.name,
             groups=list(by.groups),
+            temporary=temporary,
             idempotency_key=key,
             **request.model_dump(include=_REQUEST_FIELDS),
         )

@@ -337,11 +337,9 @@ class LaunchSaga:
         assert launch.admitted is not None  # noqa: S101 the state says so
         return self._spawns.build_options(
             launch.planned,
-            user=launch.requested.user,
+            launch.requested,
             name=launch.admitted.server_name,
             session_id=launch.admitted.session_id,
-            launch_id=launch.id,
-            path=launch.requested.path,
         )
 
     async def _follow(self, launch: Launch, user: str, name: str) -> Launch:

@@ -1,10 +1,12 @@
 """Starting a server at the hub with a signed grant."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from heliostat_core.contracts.builds import PlanView
+from heliostat_core.contracts.events import LaunchRequested
 from heliostat_core.grants import Grant, sign_grant
 from pydantic import SecretStr
 
@@ -22,26 +24,31 @@ class SpawnService:
         The hub.
     key
         Key of grants, shared with the hub's plugin.
+    origins
+        Whose pages may use the servers of temporary users.
     """
 
-    def __init__(self, *, hub: HubClient, key: SecretStr) -> None:
+    def __init__(self, *, hub: HubClient, key: SecretStr, origins: Sequence[str]) -> None:
         self._hub = hub
         self._key = key
+        self._origins = list(origins)
 
     def build_options(
-        self, plan: PlanView, *, user: str, name: str, session_id: UUID, launch_id: UUID, path: str | None
+        self, plan: PlanView, requested: LaunchRequested, *, name: str, session_id: UUID
     ) -> dict[str, Any]:
-        """Build the user options of a server for a plan."""
+        """Build the user options of a server for the plan of a launch."""
         grant = Grant(
-            user=user,
+            user=requested.user,
             server_name=name,
             session_id=session_id,
-            launch_id=launch_id,
+            launch_id=requested.launch_id,
             environment_id=plan.environment_id,
             content_id=plan.content_id,
             repo=plan.repo,
             commit=plan.commit,
-            path=path,
+            path=requested.path,
+            temporary=requested.temporary,
+            origins=self._origins if requested.temporary else [],
             issued_at=datetime.now(UTC),
         )
         return {"grant": sign_grant(grant, key=self._key)}

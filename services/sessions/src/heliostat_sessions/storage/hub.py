@@ -1,9 +1,9 @@
 """The hub's REST API, as far as this service may use it."""
 
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -72,6 +72,28 @@ class HubClient:
         """Read a user with all servers."""
         response = await self._send("GET", _user_path(user), params={"include_stopped_servers": "1"})
         return None if response.status_code == httpx.codes.NOT_FOUND else _to_user(response.json())
+
+    async def create_user(self, user: str) -> None:
+        """Make a user; one that is there already is refused."""
+        await self._send("POST", _user_path(user))
+
+    async def delete_user(self, user: str) -> None:
+        """Delete a user; one that is not there is fine."""
+        await self._send("DELETE", _user_path(user))
+
+    async def create_token(self, user: str, *, scopes: Sequence[str], lifetime: timedelta) -> str:
+        """Make a token of a user with these scopes only.
+
+        Raises
+        ------
+        HubRefusedError
+            The hub will not, or does not know the user.
+        """
+        body = {"scopes": list(scopes), "expires_in": int(lifetime.total_seconds()), "note": "Anonymous launch"}
+        response = await self._send("POST", f"{_user_path(user)}/tokens", json=body)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise HubRefusedError(status=response.status_code, message="it does not know the user")
+        return str(response.json()["token"])
 
     async def list_users(self) -> AsyncIterator[list[HubUser]]:
         """Yield all users with all servers, page by page."""

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from heliostat_core.contracts import events as kinds
+from heliostat_core.contracts.builds import PlanView
 from heliostat_core.contracts.launches import LaunchLinks, LaunchState, LaunchView
 from heliostat_core.eventstore import Recorded
 from heliostat_core.schema import builds, launches
@@ -48,7 +49,7 @@ async def _apply_stream(connection: AsyncConnection, events: Sequence[Recorded])
 
 
 def _build_row(data: kinds.LaunchRequested, event: Recorded) -> dict[str, Any]:
-    fields = data.model_dump(exclude={"kind", "launch_id", "spec"})
+    fields = data.model_dump(exclude={"kind", "launch_id", "spec", "temporary"})
     return fields | {"id": data.launch_id, "state": "requested", "created_at": event.time}
 
 
@@ -186,6 +187,11 @@ class LaunchStorage:
         statement = select(builds.c.state, builds.c.failure).where(builds.c.id == build_id)
         row = (await connection.execute(statement)).one_or_none()
         return None if row is None else (row.state, row.failure)
+
+    async def read_build_plan(self, connection: AsyncConnection, build_id: UUID) -> PlanView | None:
+        """Read what a build was to do."""
+        plan = await connection.scalar(select(builds.c.plan).where(builds.c.id == build_id))
+        return None if plan is None else PlanView.model_validate(plan)
 
     def _to_view(self, row: Row[Any]) -> LaunchView:
         return LaunchView(
