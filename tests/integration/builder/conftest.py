@@ -137,6 +137,7 @@ def settings(
         "github_url": git.url,
         "github_api_url": "http://127.0.0.1:9",
         "gitlab_url": "http://127.0.0.1:9",
+        "doi_url": "http://127.0.0.1:9",
         "lease_duration": "4s",
         "build_compiles": False,
         "minimum_free_space": "1MiB",

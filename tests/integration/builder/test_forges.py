@@ -61,7 +61,7 @@ def repository(git, forge):
 
 @pytest.fixture
 def plan(replica, ada):
-    async def ask(builder, repo: str, ref: str = "HEAD", **options: str):
+    async def ask(builder, repo: str, ref: str = "HEAD", **options: Any):
         return await builder.post("api/v1/plans", json={"repo": repo, "ref": ref, **options}, headers=ada)
 
     return ask
@@ -75,7 +75,7 @@ async def test_a_ref_is_asked_of_the_api_and_then_conditionally(replica, plan, r
         metrics = (await builder.get(f"{url}metrics")).text
     path = "/repos/ada/lens/commits/feature/x"
     assert forge.asked == [(path, None), (path, f'"{forge.commit[:8]}"')]
-    assert "heliostat_github_rate_remaining 59.0" in metrics
+    assert 'heliostat_provider_rate_remaining{provider="gh"} 59.0' in metrics
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,25 @@ async def test_gitlab_is_asked_with_encoded_names(replica, plan, repository, for
         answer = await plan(builder, "group/sub/lens", "feature/x", provider="gl")
     assert forge.asked[0][0] == "/api/v4/projects/group%2Fsub%2Flens/repository/commits/feature%2Fx"
     assert answer.json()["code"] == "repository_not_found"  # the stub serves no git, so the commit cannot be fetched
+
+
+async def test_an_old_link_to_a_renamed_default_branch_is_helped_with_a_warning(replica, plan, repository, forge):
+    commit, forge.status = forge.commit, 422  # the API knows no ref, so git is asked
+    async with replica() as builder:
+        answer = (await plan(builder, "ada/lens/master", provider="gh", spec=True)).json()
+        assert (answer["commit"], answer["ref"]) == (commit, "HEAD")
+        assert "update your links" in answer["warnings"][0]
+        for written in (
+            {"repo": "ada/lens", "ref": "master"},
+            {"repo": "ada/lens/mian", "provider": "gh", "spec": True},
+        ):
+            assert (await plan(builder, **written)).json()["code"] == "ref_not_found"
+
+
+async def test_the_list_of_providers_is_for_everybody_who_is_signed_in(replica, ada):
+    async with replica() as builder:
+        assert (await builder.get("api/v1/providers")).status_code == 401
+        providers = (await builder.get("api/v1/providers", headers=ada)).json()
+    assert [provider["id"] for provider in providers][:2] == ["gh", "gist"]
+    assert providers[0]["ref"] == {"enabled": True, "default": "HEAD"}
+    assert "detect" not in providers[-1]

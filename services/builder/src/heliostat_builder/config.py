@@ -53,11 +53,26 @@ class BuilderConfig(ServiceConfig):
     github_token: SecretStr | None = Field(default=None, description="token that raises GitHub's rate limit")
     gitlab_url: HttpUrl = Field(default=HttpUrl("https://gitlab.com"), description="where gl repositories are")
     gitlab_token: SecretStr | None = Field(default=None, description="token that raises GitLab's rate limit")
+    gist_url: HttpUrl = Field(default=HttpUrl("https://gist.github.com"), description="where gists are")
+    allow_secret_gists: bool = Field(default=False, description="build gists that are secret, for who knows their id")
+    doi_url: HttpUrl = Field(default=HttpUrl("https://doi.org"), description="where DOIs are resolved")
+    zenodo_url: HttpUrl = Field(default=HttpUrl("https://zenodo.org"), description="Zenodo, or another InvenioRDM")
+    figshare_api_url: HttpUrl = Field(default=HttpUrl("https://api.figshare.com"), description="figshare's REST API")
+    hydroshare_url: HttpUrl = Field(default=HttpUrl("https://www.hydroshare.org"), description="HydroShare")
+    dataverse_url: HttpUrl | None = Field(
+        default=None, description="the one Dataverse to use; default: the one that a DOI leads to"
+    )
     resolution_time: Duration = Field(
         default=parse_duration("5s"), description="how long the commit of a branch or tag is remembered unasked"
     )
     git_deadline: Duration = Field(
         default=parse_duration("2min"), description="one conversation with a remote takes no longer"
     )
-    fetch_size: Size = Field(default=parse_size("2GiB"), description="bytes of one fetched pack")
+    fetch_size: Size = Field(
+        default=parse_size("2GiB"), description="bytes of one fetched pack or record, and of a record unpacked"
+    )
+    record_files: int = Field(default=20_000, ge=1, description="files a record, or the archive in it, may have")
+    record_deadline: Duration = Field(
+        default=parse_duration("10min"), description="the files of a record take no longer to arrive, or to be unpacked"
+    )
     mirror_space: Size = Field(default=parse_size("10GiB"), description="bytes all mirrors of repositories may take")

@@ -22,6 +22,22 @@ class BadRepositoryError(ClientError):
         )
 
 
+class BadSpecError(ClientError):
+    """A BinderHub spec that is not of its provider's form; the words for ``gh`` are BinderHub's own."""
+
+    code = "bad_spec"
+    status = 422
+
+    def __init__(self, *, spec: str, form: str, suggestion: str | None = None) -> None:
+        meant = f' Did you mean "{suggestion}"?' if suggestion else ""
+        super().__init__(
+            f'Spec is not of the form "{form}", provided: "{spec[:200]}".{meant}',
+            field="repo",
+            remedy=f"Write {suggestion}." if suggestion else f"Write {form}.",
+            details={"form": form, "suggestion": suggestion},
+        )
+
+
 class UnsupportedSchemeError(ClientError):
     """Repositories are reached over http and https only."""
 
@@ -88,6 +104,30 @@ class RepositoryNotFoundError(ClientError):
         )
 
 
+class RepositoryPrivateError(ClientError):
+    """It is there, and not for everybody."""
+
+    code = "repository_private"
+    status = 403
+
+    def __init__(self, *, url: str, reason: str = "it cannot be read without signing in") -> None:
+        super().__init__(f"{url} is not public: {reason}", field="repo", remedy="Publish it, or use another one.")
+
+
+class SecretGistError(ClientError):
+    """The gist is secret, and secret gists are not built here."""
+
+    code = "secret_gist"
+    status = 403
+
+    def __init__(self, *, url: str) -> None:
+        super().__init__(
+            f"The gist at {url} is secret, and secret gists are not built here",
+            field="repo",
+            remedy="Use a public gist, or ask the operator to set HELIOSTAT_BUILDER_ALLOW_SECRET_GISTS.",
+        )
+
+
 class RepositoryMovedError(ClientError):
     """The server redirects; a redirect may lead anywhere, so it is not followed."""
 
@@ -113,6 +153,35 @@ class RefNotFoundError(ClientError):
             field="ref",
             remedy=remedy,
             details={"similar": list(similar)},
+        )
+
+
+class VersionNotFoundError(ClientError):
+    """The record has no such version, or not any more."""
+
+    code = "ref_not_found"
+    status = 404
+
+    def __init__(self, *, url: str, ref: str, reason: str) -> None:
+        super().__init__(
+            f"The version {ref!r} of {url} cannot be had: {reason}",
+            field="ref",
+            remedy="Leave the ref out for the newest version.",
+        )
+
+
+class ArchiveRefusedError(ClientError):
+    """A record's archive, or the name of one of its files, would do harm or cannot be read."""
+
+    code = "archive_refused"
+    status = 422
+
+    def __init__(self, *, file: str, reason: str) -> None:
+        super().__init__(
+            f"{file[:200]!r} cannot be unpacked: {reason}",
+            field="repo",
+            remedy="The record's author has to upload it again without that.",
+            details={"file": file[:200]},
         )
 
 
@@ -230,6 +299,19 @@ class RepositoryTooLargeError(ClientError):
             field="repo",
             remedy="Keep large data elsewhere and download it when it is needed.",
             details={"limit": limit},
+        )
+
+
+class RecordNotKeptError(UnavailableError):
+    """The files arrived, and this host could not keep them."""
+
+    code = "record_not_kept"
+
+    def __init__(self, *, url: str, reason: str) -> None:
+        super().__init__(
+            f"The files of {url} could not be kept: {reason}",
+            field="repo",
+            remedy="Try again later; the operator may have to make room on the builder's disk.",
         )
 
 

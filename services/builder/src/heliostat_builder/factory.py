@@ -30,8 +30,8 @@ from .config import BuilderConfig
 from .domain.identity import Interpreter
 from .domain.loglines import Redactor
 from .domain.plans import Host
-from .domain.providers import GitHubProvider, GitLabProvider, GitProvider, ProviderRegistry
 from .metrics import BuilderMetrics
+from .provider_factory import build_registry, make_forges, make_record_hosts
 from .services.attempts import AttemptService, Places
 from .services.builds import BuildService
 from .services.clock import utc_now
@@ -44,11 +44,12 @@ from .services.worker import Worker
 from .storage.addresses import AddressGuard
 from .storage.builds import BuildStorage
 from .storage.caches import PlanStorage, ResolutionStorage
-from .storage.forges import GitHubClient, GitLabClient
 from .storage.git import GitClient
+from .storage.guarded import create_guarded_client
 from .storage.interpreters import find_uv, list_interpreters
 from .storage.mirrors import MirrorStorage
 from .storage.projections import BuildProjection, EnvironmentProjection
+from .storage.records import RecordImporter, RecordLimits
 from .storage.sandboxes import BuildLimits, BuildSandboxes
 from .storage.stores import Stores
 from .storage.workplaces import WorkplaceStorage
@@ -65,7 +66,9 @@ class Resources:
 
     database: Database
     wakeups: Wakeups
+    guard: AddressGuard
     forge_client: httpx.AsyncClient
+    record_client: httpx.AsyncClient
     policy_client: httpx.AsyncClient
     capabilities: HostCapabilities
     interpreters: tuple[Interpreter, ...]
@@ -81,9 +84,9 @@ class Factory:
         self._metrics = BuilderMetrics(resources.registry)
         self._storage = BuildStorage(store=build_store(resources.database))
         self._groups = ControlGroups.open(resources.capabilities, instance_name(config.state_directory))
-        self._guard = AddressGuard(allowed=config.allowed_private_networks)
+        self._records = make_record_hosts(config, client=resources.record_client, metrics=self._metrics)
         self._git = GitClient(
-            guard=self._guard,
+            guard=resources.guard,
             environment=config.build_environment,
             deadline=config.git_deadline,
             size_limit=config.fetch_size,
@@ -92,7 +95,17 @@ class Factory:
         self._places = Places(
             stores=Stores(environments=EnvironmentStore(state), contents=ContentStore(state)),
             workplaces=WorkplaceStorage(shared=state / "staging", own_uid=resources.capabilities.own_uids),
-            mirrors=MirrorStorage(git=self._git, root=state / "repositories", lock_deadline=config.git_deadline * 2),
+            mirrors=MirrorStorage(
+                git=self._git,
+                records=RecordImporter(
+                    hosts=self._records,
+                    limits=RecordLimits(
+                        size=config.fetch_size, files=config.record_files, deadline=config.record_deadline
+                    ),
+                ),
+                root=state / "repositories",
+                lock_deadline=(config.git_deadline + config.record_deadline) * 2,
+            ),
         )
         self._host = Host(interpreters=resources.interpreters, isolated=resources.capabilities.isolation.enforced)
         self._queue = WorkQueue(database=resources.database, owner=SERVICE, duration=config.lease_duration)
@@ -106,21 +119,13 @@ class Factory:
 
     def _make_planning(self) -> PlanningService:
         config, resources = self._config, self._resources
-        forges = {
-            "gh": GitHubClient(
-                client=resources.forge_client,
-                base_url=str(config.github_api_url).rstrip("/"),
-                token=config.github_token,
-                metrics=self._metrics,
-            ),
-            "gl": GitLabClient(
-                client=resources.forge_client, base_url=str(config.gitlab_url).rstrip("/"), token=config.gitlab_token
-            ),
-        }
         resolution = ResolutionService(
             database=resources.database,
             resolutions=ResolutionStorage(),
-            forges=forges,
+            forges={
+                **make_forges(config, client=resources.forge_client, metrics=self._metrics),
+                **{prefix: host.client for prefix, host in self._records.items()},
+            },
             git=self._git,
             metrics=self._metrics,
             fresh_time=config.resolution_time,
@@ -133,7 +138,7 @@ class Factory:
             mirrors=self._places.mirrors,
             plans=PlanStorage(),
             stores=self._places.stores,
-            guard=self._guard,
+            guard=resources.guard,
             host=self._host,
         )
 
@@ -227,12 +232,17 @@ class ProcessContext:
             hub = await stack.enter_async_context(
                 httpx.AsyncClient(base_url=config.hub_api, timeout=_HUB_TIMEOUT, trust_env=False)
             )
+            guard = AddressGuard(allowed=config.allowed_private_networks)
+            environment = config.build_environment
+            proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
             policy = create_peer_http_client(base_url=str(config.policy_url), token=config.policy_token)
             resources = Resources(
                 database=database,
                 wakeups=Wakeups(database=database),
+                guard=guard,
                 # Redirects are not followed: what moved is to be named by its new address.
                 forge_client=await stack.enter_async_context(httpx.AsyncClient()),
+                record_client=await stack.enter_async_context(create_guarded_client(guard, proxy=proxy)),
                 policy_client=await stack.enter_async_context(policy),
                 capabilities=await probe_host(config.state_directory),
                 interpreters=await list_interpreters(config.python_interpreters),
@@ -260,14 +270,3 @@ class ProcessContext:
 def build_store(database: Database) -> EventStore:
     """Make the log with the read models of what this service appends."""
     return EventStore(database=database, projections=[BuildProjection(), EnvironmentProjection()])
-
-
-def build_registry(config: BuilderConfig) -> ProviderRegistry:
-    """Make the providers; the last one takes every address that is none of the others'."""
-    return ProviderRegistry(
-        [
-            GitHubProvider(url=str(config.github_url).rstrip("/")),
-            GitLabProvider(url=str(config.gitlab_url).rstrip("/")),
-            GitProvider(),
-        ]
-    )

@@ -5,6 +5,7 @@ from heliostat_core.metrics import WAIT_BUCKETS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 PHASES = ("fetch", "solve", "install", "postbuild", "publish", "content")
+PROVIDERS = ("gh", "gist", "gl", "zenodo", "figshare", "hydroshare", "dataverse", "ckan", "git")
 OUTCOMES = ("cached", "api", "git", "not_found", "rate_limited", "failed")
 
 
@@ -24,8 +25,9 @@ class BuilderMetrics:
         )
         self.watchers = Gauge("heliostat_build_log_watchers", "Open streams of build logs", registry=registry)
         self.rate_remaining = Gauge(
-            "heliostat_github_rate_remaining",
-            "Requests GitHub's API will still answer in this period",
+            "heliostat_provider_rate_remaining",
+            "Requests a provider's API will still answer in this period; absent where it has not said so",
+            ["provider"],
             registry=registry,
         )
         for state in (state for state in BuildState if state.final):
@@ -33,6 +35,6 @@ class BuilderMetrics:
                 self.builds.labels(state.value, decision.value)
         for phase in PHASES:
             self.phases.labels(phase)
-        for provider in ("gh", "gl", "git"):
+        for provider in PROVIDERS:
             for outcome in OUTCOMES:
                 self.resolutions.labels(provider, outcome)

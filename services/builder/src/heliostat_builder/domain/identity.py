@@ -87,7 +87,8 @@ def build_image_name(*, provider: str, slug: str, image_id: str) -> str:
 
     ``provider`` and ``slug`` are lower-case letters, digits and single dashes.
     """
-    return f"{provider}-{slug}:{image_id}"
+    name = slug if slug.startswith(f"{provider}-") else f"{provider}-{slug}"
+    return f"{name}:{image_id}"
 
 
 def build_plan_key(recipe: str, interpreters: tuple[Interpreter, ...], *, isolated: bool) -> str:

@@ -8,9 +8,11 @@ from typing import NewType
 from ..errors import BadRefError
 
 Commit = NewType("Commit", str)
-"""A full SHA, lower case."""
+"""What a revision is called for ever: a full SHA in lower case, or an id of the provider's API."""
 
-_FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+FULL_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+"""What the full SHA of a commit looks like, in lower case."""
+
 _SHORT = re.compile(r"[0-9a-f]{7,63}")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//")
 _SIMILAR = 3
@@ -34,13 +36,13 @@ def check_ref(ref: str) -> str:
 
 def read_full_commit(ref: str) -> Commit | None:
     """Return the commit when the ref is a full SHA already."""
-    return Commit(ref.lower()) if _FULL.fullmatch(ref.lower()) else None
+    return Commit(ref.lower()) if FULL_COMMIT.fullmatch(ref.lower()) else None
 
 
 def parse_advertised(text: str) -> dict[str, str]:
     """Read the output of ``git ls-remote``: name to object, ``^{}`` names being what annotated tags point to."""
     pairs = (line.split("\t", 1) for line in text.splitlines() if "\t" in line)
-    return {name: sha for sha, name in pairs if _FULL.fullmatch(sha)}
+    return {name: sha for sha, name in pairs if FULL_COMMIT.fullmatch(sha)}
 
 
 def list_candidates(ref: str) -> tuple[str, ...]:

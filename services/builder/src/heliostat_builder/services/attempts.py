@@ -10,6 +10,7 @@ from heliostat_runtime import ControlGroup
 from ..domain.builds import Build
 from ..domain.identity import Interpreter
 from ..domain.plans import FilesPlan, Host
+from ..domain.providers import Revision
 from ..errors import BuildFailedError
 from ..metrics import BuilderMetrics
 from ..storage.mirrors import MirrorStorage
@@ -65,7 +66,7 @@ class AttemptService:
         """
         plan, files = build.plan, decided.files
         await log.say("fetch", f"{plan.repo} at {plan.commit}")
-        await self._places.mirrors.ensure_commit(plan.repo, plan.commit)
+        await self._places.mirrors.ensure_commit(Revision.read(plan))
         root = await self._places.workplaces.create(str(build.id), build.attempt + 1)
         try:
             if decided.decision is PlanDecision.FULL:
@@ -123,7 +124,7 @@ class AttemptService:
         if await self._places.stores.contents.exists(files.content_id):
             return
         directory = root / CONTENT
-        await self._places.mirrors.checkout(build.plan.repo, build.plan.commit, directory)
+        await self._places.mirrors.checkout(Revision.read(build.plan), directory)
         await self._places.stores.contents.ensure(files.content_id, directory)
         await log.say("content", "The repository's files are ready")
 

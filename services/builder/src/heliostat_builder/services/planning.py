@@ -10,15 +10,21 @@ from heliostat_core.database import Database
 from ..domain.configuration import detect, list_interesting
 from ..domain.identity import RECIPE, build_image_name, build_plan_key
 from ..domain.plans import FilesPlan, Host, build_files_plan
-from ..domain.providers import ProviderRegistry
+from ..domain.providers import ProviderRegistry, Repository, Revision
+from ..domain.refs import Commit
 from ..domain.requirements import MAX_FILES, list_includes
-from ..errors import PlanRefusedError, UnsupportedConfigurationError
+from ..errors import PlanRefusedError, RefNotFoundError, UnsupportedConfigurationError
 from ..storage.addresses import AddressGuard
 from ..storage.caches import PlanStorage
 from ..storage.mirrors import MirrorStorage
 from ..storage.stores import Stores
 from .locks import NamedLocks
 from .resolution import ResolutionService
+
+_RENAMED = {"gh"}
+"""Providers whose default branches were renamed, with links to the old name everywhere; BinderHub helps there too."""
+
+_DEFAULT_BRANCHES = {"main", "master"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +69,10 @@ class PlanningService:
         ClientError, UnavailableError
             It cannot be read, found, reached, or honoured.
         """
-        repository, ref = self._providers.parse(request.repo, ref=request.ref, provider=request.provider)
-        commit = await self._resolution.resolve(repository, ref)
-        decided = await self.decide(repository.url, commit)
+        repository, ref, commit, notes = await self._resolve(request)
+        # As the resolved spec names it: a DOI may be of all versions, and what is built is of one.
+        repository, _ = self._providers.parse(repository.build_resolved_spec(commit), provider=repository.provider)
+        decided = await self.decide(Revision(repository.provider, repository.url, commit))
         files = decided.files
         return PlanView(
             provider=repository.provider,
@@ -82,10 +89,25 @@ class PlanningService:
             decision=decided.decision,
             forced_by=files.forced_by,
             config_files=list(files.config_files),
-            warnings=list(files.warnings),
+            warnings=[*notes, *files.warnings],
         )
 
-    async def decide(self, repository: str, commit: str) -> Decided:
+    async def _resolve(self, request: BuildRequest) -> tuple[Repository, str, Commit, list[str]]:
+        """Find the repository, its ref and the commit; a dead default branch in an old link is not the end of it."""
+        if not request.spec:
+            repository, ref = self._providers.parse(request.repo, ref=request.ref, provider=request.provider)
+            return repository, ref, await self._resolution.resolve(repository, ref), []
+        repository, ref = self._providers.parse_spec(request.repo, ref=request.ref, provider=request.provider)
+        try:
+            return repository, ref, await self._resolution.resolve(repository, ref), []
+        except RefNotFoundError:
+            if repository.provider not in _RENAMED or ref not in _DEFAULT_BRANCHES:
+                raise
+        commit = await self._resolution.resolve(repository, "HEAD")
+        note = f"There is no branch {ref!r}, so HEAD was used instead. Please update your links."
+        return repository, "HEAD", commit, [note]
+
+    async def decide(self, revision: Revision) -> Decided:
         """Say what is left to do for a commit; asked again right before it is done.
 
         Raises
@@ -93,53 +115,53 @@ class PlanningService:
         ClientError, UnavailableError
             As for `plan`.
         """
-        files = await self._read_files_plan(repository, commit)
+        files = await self._read_files_plan(revision)
         decision = await self._stores.decide(files)
         if decision is PlanDecision.FULL:
-            older = await self._find_older(repository, commit)
+            older = await self._find_older(revision)
             if older is not None:
                 return Decided(files=older, decision=await self._stores.decide(older))
             # Here and not among what is remembered: where a name leads can change.
             await self._guard.check_all(files.urls)
         return Decided(files=files, decision=decision)
 
-    async def _find_older(self, repository: str, commit: str) -> FilesPlan | None:
+    async def _find_older(self, revision: Revision) -> FilesPlan | None:
         """Find an environment an older recipe made for this very commit: a new recipe rebuilds nothing that works."""
         async with self._database.transaction() as connection:
-            others = await self._plans.list_others(connection, repository=repository, commit=commit, key=self._key)
+            others = await self._plans.list_others(connection, revision, key=self._key)
         for plan in others:
             if await self._stores.environments.exists(plan.environment_id):
                 return plan
         return None
 
-    async def _read_files_plan(self, repository: str, commit: str) -> FilesPlan:
-        async with self._looking.held(f"{repository} {commit}"):
+    async def _read_files_plan(self, revision: Revision) -> FilesPlan:
+        async with self._looking.held(f"{revision.repository} {revision.commit}"):
             async with self._database.transaction() as connection:
-                known = await self._plans.read(connection, repository=repository, commit=commit, key=self._key)
+                known = await self._plans.read(connection, revision, key=self._key)
             if known is None:
-                known = await self._look(repository, commit)
+                known = await self._look(revision)
                 async with self._database.transaction() as connection:
-                    await self._plans.write(connection, repository=repository, commit=commit, key=self._key, plan=known)
+                    await self._plans.write(connection, revision, key=self._key, plan=known)
         if isinstance(known, ErrorView):
             raise PlanRefusedError(known)
         return known
 
-    async def _look(self, repository: str, commit: str) -> FilesPlan | ErrorView:
-        await self._mirrors.ensure_commit(repository, commit)
+    async def _look(self, revision: Revision) -> FilesPlan | ErrorView:
+        await self._mirrors.ensure_commit(revision)
         interesting = list_interesting()
-        types = await self._mirrors.read_types(repository, commit, interesting)
+        types = await self._mirrors.read_types(revision, interesting)
         present = [path for path in interesting if types.get(path) == "blob"]
-        files = await self._mirrors.read_files(repository, commit, present)
+        files = await self._mirrors.read_files(revision, present)
         try:
             directories = [path for path, kind in types.items() if kind == "tree"]
             # In a thread: a file made to be slow to read must not hold up everybody else.
             configuration = await asyncio.to_thread(detect, directories, files)
             if configuration.requirements:
-                await self._read_includes(repository, commit, files, configuration.requirements)
+                await self._read_includes(revision, files, configuration.requirements)
             return await asyncio.to_thread(
                 build_files_plan,
-                repository=repository,
-                commit=commit,
+                repository=revision.repository,
+                commit=revision.commit,
                 configuration=configuration,
                 files=files,
                 host=self._host,
@@ -149,7 +171,7 @@ class PlanningService:
                 code=error.code, message=error.message, field=error.field, remedy=error.remedy, details=error.details
             )
 
-    async def _read_includes(self, repository: str, commit: str, files: dict[str, bytes], first: str) -> None:
+    async def _read_includes(self, revision: Revision, files: dict[str, bytes], first: str) -> None:
         """Read the files a requirements file includes, and those they include."""
         waiting, seen = [first], {first}
         while waiting:
@@ -158,6 +180,6 @@ class PlanningService:
             seen.update(found)
             if len(seen) > MAX_FILES:
                 raise UnsupportedConfigurationError(file=first, reason=f"it includes more than {MAX_FILES} files")
-            read = await self._mirrors.read_files(repository, commit, found)
+            read = await self._mirrors.read_files(revision, found)
             files.update(read)
             waiting.extend(read)

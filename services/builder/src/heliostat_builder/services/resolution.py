@@ -8,13 +8,15 @@ from heliostat_core.errors import HeliostatError
 
 from ..domain.providers import Repository
 from ..domain.refs import Commit, find_commit, find_similar, list_candidates, parse_advertised, read_full_commit
-from ..errors import RateLimitedError, RefNotFoundError, RepositoryNotFoundError, UpstreamError
+from ..errors import RateLimitedError, RefNotFoundError, UpstreamError
 from ..metrics import BuilderMetrics
 from ..storage.caches import Resolution, ResolutionStorage
 from ..storage.forges import ForgeClient
 from ..storage.git import GitClient
 from .clock import Clock
 from .locks import NamedLocks
+
+_NOT_FOUND = 404
 
 
 class ResolutionService:
@@ -49,19 +51,19 @@ class ResolutionService:
         self._asking = NamedLocks()
 
     async def resolve(self, repository: Repository, ref: str) -> Commit:
-        """Return the commit of a ref; a full SHA is one already, and whether it exists is found out by fetching it.
+        """Return the commit of a ref; one that is already a commit is found out to exist, or not, by fetching it.
 
         Raises
         ------
         ClientError, UnavailableError
             The repository or ref is not there, or nobody answers.
         """
-        if (commit := read_full_commit(ref)) is not None:
+        if (commit := repository.read_commit(ref)) is not None:
             return commit
         async with self._asking.held(f"{repository.url} {ref}"):
             async with self._database.transaction() as connection:
                 known = await self._resolutions.read(connection, repository, ref)
-            if known is not None and self._clock() - known.resolved_at < self._fresh_time:
+            if known is not None and self._holds(known, ref):
                 self._count(repository, "cached")
                 return known.commit
             try:
@@ -73,6 +75,10 @@ class ResolutionService:
                 await self._resolutions.write(connection, repository, ref, commit=commit, etag=etag)
             return commit
 
+    def _holds(self, known: Resolution, ref: str) -> bool:
+        """Whether what is known need not be asked again: a full SHA that was found once stays what it is."""
+        return read_full_commit(ref) == known.commit or self._clock() - known.resolved_at < self._fresh_time
+
     async def _ask(self, repository: Repository, ref: str, known: Resolution | None) -> tuple[Commit, str | None]:
         forge = self._forges.get(repository.provider)
         if forge is None:
@@ -80,8 +86,12 @@ class ResolutionService:
         try:
             answer = await forge.resolve(repository, ref, etag=known.etag if known else None)
         except RefNotFoundError:
+            if not forge.has_git:
+                raise
             return await self._ask_git(repository, ref), None  # which knows what exists instead
         except (RateLimitedError, UpstreamError) as error:
+            if not forge.has_git:
+                raise
             try:
                 return await self._ask_git(repository, ref), None
             except UpstreamError:
@@ -111,4 +121,4 @@ class ResolutionService:
 def _name_outcome(error: HeliostatError) -> str:
     if isinstance(error, RateLimitedError):
         return "rate_limited"
-    return "not_found" if isinstance(error, (RepositoryNotFoundError, RefNotFoundError)) else "failed"
+    return "not_found" if error.status == _NOT_FOUND else "failed"

@@ -23,6 +23,7 @@ from heliostat_runtime import RuntimeHostError
 from ..domain.builds import MAX_ATTEMPTS, Build
 from ..domain.failures import explain_full_disk
 from ..domain.loglines import Redactor
+from ..domain.providers import Revision
 from ..errors import BuildFailedError
 from ..metrics import BuilderMetrics
 from ..storage.builds import BuildStorage
@@ -131,7 +132,7 @@ class Worker:
                 message=f"The builder died {MAX_ATTEMPTS} times while it worked on this build",
                 remedy="Look for what the build does to its host; an operator finds more in the builder's log.",
             )
-        decided = await self._planning.decide(build.plan.repo, build.plan.commit)
+        decided = await self._planning.decide(Revision.read(build.plan))
         async with AsyncExitStack() as stack:
             if decided.decision is PlanDecision.FULL:
                 environment = await self._claim_environment(decided.files.environment_id)
@@ -140,7 +141,7 @@ class Worker:
                     return
                 stack.push_async_callback(self._give_up_environment, environment)
                 await stack.enter_async_context(self._queue.held(environment))
-                decided = await self._planning.decide(build.plan.repo, build.plan.commit)
+                decided = await self._planning.decide(Revision.read(build.plan))
             await self._start(build, lease, log)
             await stack.enter_async_context(log.flushing())
             await self._unless_ended(build.id, self._build(build, decided, log))

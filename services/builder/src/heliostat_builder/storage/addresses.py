@@ -56,10 +56,20 @@ class AddressGuard:
             raise RepositoryNotFoundError(url=url) from error
         if not host or "\\" in url:  # programs differ in where the host then ends
             raise RepositoryNotFoundError(url=url)
-        addresses = await self._resolve(host, port, url)
+        return PinnedHost(host=host, port=port, addresses=await self.resolve(host, port, written=url))
+
+    async def resolve(self, host: str, port: int, *, written: str | None = None) -> tuple[Address, ...]:
+        """Resolve a name, checking every one of its addresses; ``written`` is how errors call it.
+
+        Raises
+        ------
+        AddressRefusedError, RepositoryNotFoundError, UpstreamTimeoutError
+            As for `pin`.
+        """
+        addresses = await self._look_up(host, port, written or host)
         if not all(self.allows(address) for address in addresses):
             raise AddressRefusedError(host=host)
-        return PinnedHost(host=host, port=port, addresses=addresses)
+        return addresses
 
     async def check_all(self, urls: Iterable[str]) -> None:
         """Check several addresses, raising as `pin` does."""
@@ -73,7 +83,7 @@ class AddressGuard:
             return True
         return inner.is_global and not inner.is_multicast and not inner.is_reserved
 
-    async def _resolve(self, host: str, port: int, url: str) -> tuple[Address, ...]:
+    async def _look_up(self, host: str, port: int, written: str) -> tuple[Address, ...]:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(_RESOLVE_TIME):
@@ -81,7 +91,7 @@ class AddressGuard:
         except TimeoutError as error:
             raise UpstreamTimeoutError(host=host, seconds=_RESOLVE_TIME) from error
         except (OSError, UnicodeError) as error:
-            raise RepositoryNotFoundError(url=url) from error
+            raise RepositoryNotFoundError(url=written) from error
         return tuple(dict.fromkeys(ip_address(str(item[4][0]).partition("%")[0]) for item in found))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.plans import FilesPlan
-from ..domain.providers import Repository
+from ..domain.providers import Repository, Revision
 from ..domain.refs import Commit
 
 _plan = TypeAdapter(FilesPlan)
@@ -52,28 +52,24 @@ class ResolutionStorage:
 class PlanStorage:
     """Keeps `plans`: what a commit's files say, or why they are refused, under the circumstances it was decided in."""
 
-    async def read(
-        self, connection: AsyncConnection, *, repository: str, commit: str, key: str
-    ) -> FilesPlan | ErrorView | None:
+    async def read(self, connection: AsyncConnection, revision: Revision, *, key: str) -> FilesPlan | ErrorView | None:
         """Read what was decided about a commit."""
         statement = select(plans.c.plan).where(
-            plans.c.repo == repository, plans.c.commit == commit, plans.c.recipe == key
+            plans.c.repo == revision.repository, plans.c.commit == revision.commit, plans.c.recipe == key
         )
         document = (await connection.execute(statement)).scalar_one_or_none()
         return None if document is None else _read(document)
 
-    async def list_others(
-        self, connection: AsyncConnection, *, repository: str, commit: str, key: str
-    ) -> list[FilesPlan]:
+    async def list_others(self, connection: AsyncConnection, revision: Revision, *, key: str) -> list[FilesPlan]:
         """List what was decided about a commit under other circumstances: older recipes, other interpreters."""
         statement = select(plans.c.plan).where(
-            plans.c.repo == repository, plans.c.commit == commit, plans.c.recipe != key
+            plans.c.repo == revision.repository, plans.c.commit == revision.commit, plans.c.recipe != key
         )
         read = [_read(document) for document in await connection.scalars(statement)]
         return [plan for plan in read if isinstance(plan, FilesPlan)]
 
     async def write(
-        self, connection: AsyncConnection, *, repository: str, commit: str, key: str, plan: FilesPlan | ErrorView
+        self, connection: AsyncConnection, revision: Revision, *, key: str, plan: FilesPlan | ErrorView
     ) -> None:
         """Remember what was decided; another process may have been first, with the same outcome."""
         document = (
@@ -81,7 +77,7 @@ class PlanStorage:
             if isinstance(plan, ErrorView)
             else {"plan": _plan.dump_python(plan, mode="json")}
         )
-        values = {"repo": repository, "commit": commit, "recipe": key, "plan": document}
+        values = {"repo": revision.repository, "commit": revision.commit, "recipe": key, "plan": document}
         await connection.execute(insert(plans).values(values).on_conflict_do_nothing())
 
 

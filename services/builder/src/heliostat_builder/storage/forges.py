@@ -1,8 +1,7 @@
 """REST APIs of GitHub and GitLab, as far as they tell which commit a ref is."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import ClassVar, Protocol
 from urllib.parse import quote
 
 import httpx
@@ -13,6 +12,7 @@ from ..domain.providers import Repository
 from ..domain.refs import Commit, read_full_commit
 from ..errors import RateLimitedError, RefNotFoundError, RepositoryNotFoundError, UpstreamError
 from ..metrics import BuilderMetrics
+from .ratelimits import is_rate_limited, note_rate, read_reset
 
 _TIMEOUT = httpx.Timeout(10, connect=5)
 _NOT_MODIFIED = 304
@@ -29,7 +29,15 @@ class Answer:
 
 
 class ForgeClient(Protocol):
-    """Asks one API."""
+    """Asks one API.
+
+    Attributes
+    ----------
+    has_git
+        Whether git, asked directly, may answer instead.
+    """
+
+    has_git: ClassVar[bool]
 
     async def resolve(self, repository: Repository, ref: str, *, etag: str | None) -> Answer:
         """Ask which commit a ref is.
@@ -46,6 +54,8 @@ class ForgeClient(Protocol):
 class GitHubClient(ForgeClient):
     """GitHub's ``/repos/{owner}/{name}/commits/{ref}`` in its short form, conditional on an ETag."""
 
+    has_git = True
+
     def __init__(
         self, *, client: httpx.AsyncClient, base_url: str, token: SecretStr | None, metrics: BuilderMetrics
     ) -> None:
@@ -61,19 +71,23 @@ class GitHubClient(ForgeClient):
             headers["If-None-Match"] = etag
         url = f"{self._base_url}/repos/{repository.path}/commits/{quote(ref.removeprefix('refs/'), safe='/')}"
         response = await _get(self._client, url, headers)
-        if (remaining := response.headers.get("x-ratelimit-remaining", "")).isdigit():
-            self._metrics.rate_remaining.set(int(remaining))
-        if response.status_code in _FORBIDDEN and (remaining == "0" or "retry-after" in response.headers):
-            raise RateLimitedError(host=response.url.host, reset=_read_reset(response))
+        note_rate(response, provider="gh", metrics=self._metrics)
+        if is_rate_limited(response):
+            raise RateLimitedError(host=response.url.host, reset=read_reset(response))
         return _judge(response, repository, ref, response.text.strip())
 
 
 class GitLabClient(ForgeClient):
     """GitLab's ``/api/v4/projects/{path}/repository/commits/{ref}`` with the token in a header, not in the URL."""
 
-    def __init__(self, *, client: httpx.AsyncClient, base_url: str, token: SecretStr | None) -> None:
+    has_git = True
+
+    def __init__(
+        self, *, client: httpx.AsyncClient, base_url: str, token: SecretStr | None, metrics: BuilderMetrics
+    ) -> None:
         self._client = client
         self._base_url = base_url
+        self._metrics = metrics
         self._headers = {"PRIVATE-TOKEN": token.get_secret_value()} if token else {}
 
     @override
@@ -82,8 +96,9 @@ class GitLabClient(ForgeClient):
         project, name = quote(repository.path, safe=""), quote(ref, safe="")
         url = f"{self._base_url}/api/v4/projects/{project}/repository/commits/{name}"
         response = await _get(self._client, url, headers)
+        note_rate(response, provider="gl", metrics=self._metrics)
         if response.status_code in _FORBIDDEN:
-            raise RateLimitedError(host=response.url.host, reset=_read_reset(response))
+            raise RateLimitedError(host=response.url.host, reset=read_reset(response))
         if response.status_code == httpx.codes.NOT_FOUND and "Commit" in response.text:
             raise RefNotFoundError(url=repository.url, ref=ref)
         return _judge(response, repository, ref, _read_id(response))
@@ -116,10 +131,3 @@ def _read_id(response: httpx.Response) -> str:
     except ValueError:
         return ""
     return str(document.get("id", "")) if isinstance(document, dict) else ""
-
-
-def _read_reset(response: httpx.Response) -> datetime | None:
-    reset, after = response.headers.get("x-ratelimit-reset", ""), response.headers.get("retry-after", "")
-    if after.isdigit():
-        return datetime.now(UTC) + timedelta(seconds=int(after))
-    return datetime.fromtimestamp(int(reset), UTC) if reset.isdigit() else None

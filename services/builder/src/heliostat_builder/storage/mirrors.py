@@ -1,4 +1,7 @@
-"""Local copies of repositories: for each the commits that were asked for, one deep, in one bare repository."""
+"""Local copies of repositories: for each the commits that were asked for, one deep, in one bare repository.
+
+Each commit is found under ``refs/heliostat/<commit>``, also a version of a record, of which a commit is made.
+"""
 
 import asyncio
 import hashlib
@@ -12,11 +15,15 @@ from pathlib import Path
 from heliostat_core.units import format_size
 from heliostat_runtime.files import try_lock
 
+from ..domain.providers import Revision
+from ..domain.refs import FULL_COMMIT
 from ..errors import BuildFailedError, RefNotFoundError, RepositoryTooLargeError, UpstreamTimeoutError
 from .commands import OutputTooLargeError
 from .git import GitClient, GitError
+from .records import RecordImporter
 
 _LOCK_POLL = timedelta(milliseconds=50)
+_LOCK, _WORKPLACE = ".lock", ".import"
 _MAX_FILE = 2**20
 """Bytes of a configuration file; a larger one is a mistake."""
 
@@ -28,18 +35,21 @@ class MirrorStorage:
     ----------
     git
         Runs git.
+    records
+        Fetches what git cannot.
     root
         The ``repositories`` directory.
     lock_deadline
         How long to wait for another fetch of the same repository.
     """
 
-    def __init__(self, *, git: GitClient, root: Path, lock_deadline: timedelta) -> None:
+    def __init__(self, *, git: GitClient, records: RecordImporter, root: Path, lock_deadline: timedelta) -> None:
         self._git = git
+        self._records = records
         self._root = root
         self._lock_deadline = lock_deadline
 
-    async def ensure_commit(self, url: str, commit: str) -> Path:
+    async def ensure_commit(self, revision: Revision) -> Path:
         """Have a commit with all its files here, and return the mirror.
 
         Raises
@@ -49,18 +59,18 @@ class MirrorStorage:
         ClientError, UnavailableError
             It cannot be fetched.
         """
-        mirror = self._path(url)
-        if await self._has(mirror, commit):
+        mirror = self._path(revision.repository)
+        if await self._has(mirror, revision.commit):
             await asyncio.to_thread(os.utime, mirror)
             return mirror
         async with self._locked(mirror):
-            if not await self._has(mirror, commit):
-                await self._fetch(mirror, url, commit)
+            if not await self._has(mirror, revision.commit):
+                await self._fetch(mirror, revision)
         return mirror
 
-    async def read_types(self, url: str, commit: str, paths: Sequence[str]) -> dict[str, str]:
+    async def read_types(self, revision: Revision, paths: Sequence[str]) -> dict[str, str]:
         """Tell of each path that exists whether it is a ``blob`` or a ``tree``; links inside are followed."""
-        lines = (await self._ask(url, commit, paths, "--batch-check")).decode(errors="replace").splitlines()
+        lines = (await self._ask(revision, paths, "--batch-check")).decode(errors="replace").splitlines()
         types: dict[str, str] = {}
         answers = iter(lines)
         for path in paths:
@@ -72,13 +82,13 @@ class MirrorStorage:
                 types[path] = answer[1]
         return types
 
-    async def read_files(self, url: str, commit: str, paths: Sequence[str]) -> dict[str, bytes]:
+    async def read_files(self, revision: Revision, paths: Sequence[str]) -> dict[str, bytes]:
         """Read the files among the paths that exist and are not too large."""
-        types = await self.read_types(url, commit, paths)
+        types = await self.read_types(revision, paths)
         wanted = [path for path in paths if types.get(path) == "blob"]
         if not wanted:
             return {}
-        output = await self._ask(url, commit, wanted, "--batch")
+        output = await self._ask(revision, wanted, "--batch")
         files: dict[str, bytes] = {}
         place = 0
         for path in wanted:
@@ -88,8 +98,8 @@ class MirrorStorage:
             place = end + 1 + size + 1
         return files
 
-    async def checkout(self, url: str, commit: str, directory: Path) -> None:
-        """Write the files of a commit, with a repository of that one commit whose origin is where it came from.
+    async def checkout(self, revision: Revision, directory: Path) -> None:
+        """Write the files of a commit, with a repository of that one commit; its origin is where git got it from.
 
         Raises
         ------
@@ -99,7 +109,7 @@ class MirrorStorage:
             git cannot write them.
         """
         try:
-            await self._checkout(url, commit, directory)
+            await self._checkout(revision, directory)
         except GitError as error:
             raise BuildFailedError(
                 code="checkout_failed",
@@ -107,20 +117,31 @@ class MirrorStorage:
                 remedy="Check out the commit yourself; a name or link in it may be one that git refuses.",
             ) from error
 
-    async def _checkout(self, url: str, commit: str, directory: Path) -> None:
-        mirror = self._path(url)
-        await self._check_size(mirror, url, commit)
+    async def _checkout(self, revision: Revision, directory: Path) -> None:
+        mirror, ref = self._path(revision.repository), _ref(revision.commit)
+        await self._check_size(mirror, revision)
+        commit = (await self._git.run("-C", str(mirror), "rev-parse", "--verify", f"{ref}^{{commit}}")).decode().strip()
         await self._git.run("init", "-q", "--template=", "--", str(directory))
         at = ("-C", str(directory))
         await self._git.run(
-            *at, "fetch", "-q", "--no-tags", "--no-write-fetch-head", "--depth=1", "--", str(mirror), _ref(commit),
+            *at, "fetch", "-q", "--no-tags", "--no-write-fetch-head", "--depth=1", "--", str(mirror), ref,
             local_fetch=True,
         )  # fmt: skip
-        await self._git.run(*at, "remote", "add", "origin", url)
+        if not self._records.handles(revision.provider):
+            await self._git.run(*at, "remote", "add", "origin", revision.repository)
         await self._git.run(*at, "-c", "advice.detachedHead=false", "checkout", "-q", "--detach", commit, "--")
 
     async def trim(self, space: int) -> list[str]:
-        """Remove the mirrors that were not used for longest until the rest fits; returns what was removed."""
+        """Remove the mirrors that were not used for longest until the rest fits; returns what was removed.
+
+        Also removes what a process left behind that was killed while it fetched a record.
+        """
+        for workplace in await asyncio.to_thread(lambda: list(self._root.glob(f"*{_WORKPLACE}"))):
+            if (descriptor := try_lock(workplace.with_suffix(_LOCK))) is not None:
+                try:
+                    await asyncio.to_thread(shutil.rmtree, workplace, ignore_errors=True)
+                finally:
+                    os.close(descriptor)
         sizes = await asyncio.to_thread(_measure, self._root)
         removed: list[str] = []
         total = sum(size for size, _ in sizes.values())
@@ -146,9 +167,15 @@ class MirrorStorage:
             return False
         return True
 
-    async def _fetch(self, mirror: Path, url: str, commit: str) -> None:
+    async def _fetch(self, mirror: Path, revision: Revision) -> None:
+        url, commit = revision.repository, revision.commit
         if not await asyncio.to_thread((mirror / "HEAD").is_file):
             await self._git.run("init", "-q", "--bare", "--template=", *_object_format(commit), "--", str(mirror))
+        if self._records.handles(revision.provider):
+            workplace = mirror.with_suffix(_WORKPLACE)
+            await asyncio.to_thread(shutil.rmtree, workplace, ignore_errors=True)
+            await self._records.fetch(revision, mirror=mirror, ref=_ref(commit), workplace=workplace)
+            return
         try:
             try:
                 await self._git.fetch(url, mirror, [f"+{commit}:{_ref(commit)}"], shallow=True)
@@ -164,11 +191,12 @@ class MirrorStorage:
             await self._forget(mirror, commit)
             raise RefNotFoundError(url=url, ref=commit) from error
 
-    async def _check_size(self, mirror: Path, url: str, commit: str) -> None:
+    async def _check_size(self, mirror: Path, revision: Revision) -> None:
         """Refuse files that together are larger than a fetch may be: a small pack can hold a terabyte of zeros."""
-        too_large = RepositoryTooLargeError(url=url, limit=format_size(self._git.size_limit))
+        ref = _ref(revision.commit)
+        too_large = RepositoryTooLargeError(url=revision.repository, limit=format_size(self._git.size_limit))
         try:
-            listed = await self._git.run("-C", str(mirror), "ls-tree", "-r", "-l", "-z", "--full-tree", commit)
+            listed = await self._git.run("-C", str(mirror), "ls-tree", "-r", "-l", "-z", "--full-tree", ref)
         except OutputTooLargeError as error:
             raise too_large from error
         sizes = (entry.partition(b"\t")[0].split()[3] for entry in listed.split(b"\0") if entry)
@@ -178,14 +206,15 @@ class MirrorStorage:
     async def _forget(self, mirror: Path, commit: str) -> None:
         await self._git.run("-C", str(mirror), "update-ref", "-d", _ref(commit))
 
-    async def _ask(self, url: str, commit: str, paths: Sequence[str], mode: str) -> bytes:
-        question = "".join(f"{commit}:{path}\n" for path in paths).encode()
-        return await self._git.run("-C", str(self._path(url)), "cat-file", mode, "--follow-symlinks", text=question)
+    async def _ask(self, revision: Revision, paths: Sequence[str], mode: str) -> bytes:
+        question = "".join(f"{_ref(revision.commit)}:{path}\n" for path in paths).encode()
+        mirror = self._path(revision.repository)
+        return await self._git.run("-C", str(mirror), "cat-file", mode, "--follow-symlinks", text=question)
 
     @asynccontextmanager
     async def _locked(self, mirror: Path) -> AsyncIterator[None]:
         """Hold a mirror's lock between processes; waiting costs no thread, however many wait."""
-        path = mirror.with_suffix(".lock")
+        path = mirror.with_suffix(_LOCK)
         await asyncio.to_thread(_touch, path)
         try:
             async with asyncio.timeout(self._lock_deadline.total_seconds()):
@@ -204,7 +233,8 @@ def _ref(commit: str) -> str:
 
 
 def _object_format(commit: str) -> list[str]:
-    return ["--object-format=sha256"] if len(commit) == 64 else []  # noqa: PLR2004 hex digits of SHA-256
+    is_sha256 = len(commit) == 64 and FULL_COMMIT.fullmatch(commit)  # noqa: PLR2004 hex digits of SHA-256
+    return ["--object-format=sha256"] if is_sha256 else []
 
 
 def _touch(path: Path) -> None:

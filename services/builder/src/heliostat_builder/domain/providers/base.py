@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from heliostat_core.contracts.builds import AddressForm, ProviderView
+from heliostat_core.contracts.builds import AddressForm, PlanView, ProviderView
+
+from ..refs import FULL_COMMIT, Commit
 
 _UNREADABLE = re.compile(r"[^a-z0-9]+")
 _SLUG_LENGTH = 40
@@ -19,15 +21,21 @@ class Repository:
     provider
         Prefix of its provider.
     url
-        Where git fetches it from; the canonical name.
+        The canonical name; where git fetches it from, if it is git's.
     path
         What the provider's API calls it.
     spec
-        Its part of a BinderHub spec, before ``/<ref>``.
+        Its part of a BinderHub spec, before the ref.
     slug
         Its own name, readable and short, for naming servers.
     commit_page
         Beginning of the address of a page that shows a commit; None where there are no such pages.
+    joint
+        What stands between ``spec`` and a commit; None where a spec cannot name one.
+    versions
+        What an id looks like that means the same for ever.
+    uses_git
+        Whether git fetches it; otherwise its host lists the files of each version.
     """
 
     provider: str
@@ -36,6 +44,14 @@ class Repository:
     spec: str
     slug: str
     commit_page: str | None
+    joint: str | None = "/"
+    versions: re.Pattern[str] = FULL_COMMIT
+    uses_git: bool = True
+
+    def read_commit(self, ref: str) -> Commit | None:
+        """Return the commit when the ref means the same for ever, so that nobody has to be asked."""
+        written = ref.lower() if self.uses_git else ref
+        return Commit(written) if self.versions.fullmatch(written) else None
 
     def build_ref_url(self, commit: str) -> str:
         """Build the address of a page that shows a commit, or of the repository."""
@@ -43,7 +59,21 @@ class Repository:
 
     def build_resolved_spec(self, commit: str) -> str:
         """Build the BinderHub spec of a commit."""
-        return f"{self.spec}/{commit}"
+        return self.spec if self.joint is None else f"{self.spec}{self.joint}{commit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One state of a repository, the same for ever: what is fetched, planned and built."""
+
+    provider: str
+    repository: str
+    commit: str
+
+    @classmethod
+    def read(cls, plan: PlanView) -> "Revision":
+        """Read which revision a plan is of."""
+        return cls(provider=plan.provider, repository=plan.repo, commit=plan.commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +102,15 @@ class Provider(Protocol):
         ------
         BadRepositoryError
             It names nothing of this provider.
+        """
+
+    def parse_spec(self, spec: str) -> Written:
+        """Read a BinderHub spec as it stands in a URL, percent-encoded; the ref is part of it where there are refs.
+
+        Raises
+        ------
+        BadSpecError, BadRepositoryError
+            It is not of the provider's form.
         """
 
 

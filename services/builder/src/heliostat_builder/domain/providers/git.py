@@ -5,6 +5,7 @@ from urllib.parse import quote, unquote
 from heliostat_core.contracts.builds import ProviderView, RefForm, RepoForm, SpecForm
 from typing_extensions import override
 
+from ...errors import BadSpecError
 from ..urls import is_address, normalise_url
 from .base import Provider, Repository, Written, build_slug
 
@@ -38,6 +39,14 @@ class GitProvider(Provider):
             return Written(self._build(text))
         address, _, ref = text.partition("/")
         return Written(self._build(unquote(address)), unquote(ref) or None)
+
+    @override
+    def parse_spec(self, spec: str) -> Written:
+        first, _, ref = spec.partition("/")
+        address = unquote(first)
+        if not ref or not is_address(address) or address.endswith(":"):
+            raise BadSpecError(spec=spec, form="<url-escaped address>/<ref>")
+        return Written(self._build(address), unquote(ref))
 
     def _build(self, text: str) -> Repository:
         url = normalise_url(text)

@@ -6,11 +6,13 @@ from urllib.parse import unquote
 from heliostat_core.contracts.builds import ProviderView, RefForm, RepoForm, SpecForm
 from typing_extensions import override
 
-from ...errors import BadRepositoryError
+from ...errors import BadRepositoryError, BadSpecError
 from ..urls import is_address, normalise_url
 from .base import Provider, Repository, Written, build_address_form, build_slug
 
 _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_PARTS = 3
+_DEFAULTS = ("main", "master", "HEAD")
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 
 
@@ -57,6 +59,15 @@ class GitHubProvider(Provider):
         if len(parts) == 4 and parts[2] == "tree":  # noqa: PLR2004 and "tree" and a ref
             return Written(self._build(text, parts[0], parts[1]), parts[3])
         raise BadRepositoryError(written=text, reason="it is an address of something inside a repository")
+
+    @override
+    def parse_spec(self, spec: str) -> Written:
+        parts = spec.split("/", 2)
+        if len(parts) != _PARTS or not parts[-1]:
+            lacks_ref = len(parts) == _PARTS - 1 and parts[1] not in _DEFAULTS
+            raise BadSpecError(spec=spec, form="user/repo/ref", suggestion=f"{spec}/HEAD" if lacks_ref else None)
+        owner, name, ref = (unquote(part) for part in parts)
+        return Written(self._build(spec, owner, name), ref)
 
     def _build(self, text: str, owner: str, name: str) -> Repository:
         name = name.removesuffix(".git")

@@ -6,7 +6,7 @@ from urllib.parse import quote, unquote
 from heliostat_core.contracts.builds import ProviderView, RefForm, RepoForm, SpecForm
 from typing_extensions import override
 
-from ...errors import BadRepositoryError
+from ...errors import BadRepositoryError, BadSpecError
 from ..urls import is_address, normalise_url
 from .base import Provider, Repository, Written, build_address_form, build_slug
 
@@ -14,7 +14,10 @@ _PART = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}")
 
 
 class GitLabProvider(Provider):
-    """Reads ``group/…/name``, addresses with ``.git`` or ``/-/tree/<ref>``, and the spec ``<encoded path>/<ref>``."""
+    """Reads ``group/…/name``, addresses with ``.git`` or ``/-/tree/<ref>``, and the spec ``<encoded path>/<ref>``.
+
+    GitLab does not distinguish case in paths, so neither does the canonical URL.
+    """
 
     prefix = "gl"
 
@@ -49,6 +52,13 @@ class GitLabProvider(Provider):
             return Written(self._build(text, unquote(first)), unquote(ref) or None)
         return Written(self._build(text, text.strip("/")))
 
+    @override
+    def parse_spec(self, spec: str) -> Written:
+        path, _, ref = spec.partition("/")
+        if not ref or "%2f" not in path.lower():
+            raise BadSpecError(spec=spec, form="group%2Fname/ref")
+        return Written(self._build(spec, unquote(path)), unquote(ref))
+
     def _parse_address(self, text: str) -> Written:
         url = normalise_url(text)
         if not self.owns(url):
@@ -59,7 +69,7 @@ class GitLabProvider(Provider):
         return Written(self._build(text, path), inside.removeprefix("tree/") or None)
 
     def _build(self, text: str, path: str) -> Repository:
-        path = path.removesuffix(".git")
+        path = path.removesuffix(".git").lower()
         parts = path.split("/")
         if len(parts) < 2 or not all(_PART.fullmatch(part) for part in parts):  # noqa: PLR2004 a group and a name
             raise BadRepositoryError(written=text, reason="it is not of the form group/name")
