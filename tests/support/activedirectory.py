@@ -72,6 +72,9 @@ class ActiveDirectory:
     def set(self, dn: str, attribute: str, *values: str) -> None:
         self._do("modify", dn, {attribute: [(ldap3.MODIFY_REPLACE, list(values))]})
 
+    def add_member(self, group: str, dn: str) -> None:
+        self._do("modify", f"CN={group},CN=Users,{BASE}", {"member": [(ldap3.MODIFY_ADD, [dn])]})
+
     def delete(self, dn: str) -> None:
         self._do("delete", dn)
 

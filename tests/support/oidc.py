@@ -132,4 +132,5 @@ class OidcProvider:
         session = self._access.get(authorization.removeprefix("Bearer "))
         if session is None:
             raise HTTPException(401)
-        return {"sub": "1", **self._sessions[session]}
+        claims = self._sessions[session]
+        return {"sub": f"subject of {claims['preferred_username']}", **claims}

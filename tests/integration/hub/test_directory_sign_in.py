@@ -22,7 +22,7 @@ from heliostat_policy.domain.effective import PolicyInForce
 from pydantic import SecretStr
 
 from tests.integration.hub.stack import BINDER_TOKEN, CHECKOUT, Peers, Stack, submit_login, wait_for
-from tests.support.activedirectory import DOMAIN, PASSWORD, SUFFIX, ActiveDirectory, find_obstacle
+from tests.support.activedirectory import BASE, DOMAIN, PASSWORD, SUFFIX, ActiveDirectory, find_obstacle
 from tests.support.relay import Relay
 
 OBSTACLE = find_obstacle()
@@ -41,7 +41,10 @@ def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ActiveDirectory
         doe = running.add_user("J.Doe")
         jane = running.add_user("jane", principal=f"jane.roe@{SUFFIX}")
         boss = running.add_user("boss")
-        barred = [running.add_user(name) for name in ("locked", "disabled", "expired", "newcomer", "leaver", "gone")]
+        barred = [
+            running.add_user(name)
+            for name in ("locked", "disabled", "expired", "newcomer", "leaver", "gone", "successor")
+        ]
         running.add_user("stranger")
         odd = running.add_user("Müller")
         reserved = running.add_user("admin")
@@ -71,6 +74,7 @@ def stack(
     secret.write_text(PASSWORD + "\n")
     settings = {
         "SIGN_IN": "ldap",
+        "ANONYMOUS_LAUNCHES": "true",
         "LDAP_SERVERS": json.dumps([f"ldap://{domain.address}:{relay.port}"]),
         "LDAP_DOMAIN": DOMAIN,
         "LDAP_UPN_SUFFIXES": json.dumps([SUFFIX]),
@@ -183,13 +187,9 @@ def test_a_group_makes_administrators_and_leaving_it_ends_that(stack: Stack, dom
     boss = stack.api("GET", "user", token=token).json()
     assert boss["admin"]
     assert "custom:heliostat:admin" in boss["scopes"]
-    domain.set(f"CN=heliostat-admins,CN=Users,{domain_base()}", "member")
+    domain.set(f"CN=heliostat-admins,CN=Users,{BASE}", "member")
     assert start(stack, "boss", token=BINDER_TOKEN).status_code == 403
     wait_for(partial(is_refused, stack, token))
-
-
-def domain_base() -> str:
-    return ",".join(f"DC={label}" for label in DOMAIN.split("."))
 
 
 def test_an_account_that_is_locked_or_removed_later_can_do_nothing_any_more(
@@ -203,7 +203,7 @@ def test_an_account_that_is_locked_or_removed_later_can_do_nothing_any_more(
             tokens[name] = stack.api("POST", f"users/{name}/tokens", json={}).json()["token"]
             assert start_is_allowed(stack, name, tokens[name])
         domain.lock("leaver")
-        domain.delete(f"CN=gone,CN=Users,{domain_base()}")
+        domain.delete(f"CN=gone,CN=Users,{BASE}")
 
         for name, why in (("leaver", "Your account is locked"), ("gone", "no account of this name any more")):
             by_service = start(stack, name, token=BINDER_TOKEN)
@@ -212,6 +212,26 @@ def test_an_account_that_is_locked_or_removed_later_can_do_nothing_any_more(
             assert server_names(stack, name) == set()
             wait_for(partial(is_refused, stack, tokens[name]))
             assert "/hub/login" in str(sessions[name].get("/hub/home").url)
+
+
+def test_a_new_account_of_an_old_name_does_not_get_its_predecessors_files(
+    stack: Stack, domain: ActiveDirectory
+) -> None:
+    signed_in_as(stack, "successor")
+    domain.delete(f"CN=successor,CN=Users,{BASE}")
+    domain.add_member("heliostat-users", domain.add_user("successor"))
+    assert start(stack, "successor", token=BINDER_TOKEN).status_code == 403
+    status, page = refusal(stack, "successor")
+    assert status == 403
+    assert "belongs to another account" in page
+
+
+def test_a_user_of_an_anonymous_launch_needs_no_account(stack: Stack) -> None:
+    name = f"temporary-{'0a' * 12}"
+    assert start_is_allowed(stack, name, stack.add_user(name))
+    unknown = stack.add_user("temporary-visitor")
+    refused = stack.api("PUT", "users/temporary-visitor/servers/made", token=unknown, json={})
+    assert refused.status_code == 403
 
 
 def start_is_allowed(stack: Stack, user: str, token: str) -> bool:

@@ -43,9 +43,11 @@ def stack(provider: OidcProvider, base_environment: Path, tmp_path_factory: pyte
 
 
 @contextlib.contextmanager
-def sign_in(stack: Stack, provider: OidcProvider, name: object, *groups: str) -> Iterator[tuple[httpx.Client, Any]]:
+def sign_in(
+    stack: Stack, provider: OidcProvider, name: object, *groups: str, **claims: str
+) -> Iterator[tuple[httpx.Client, Any]]:
     """Sign in as a browser does and yield it with where it arrived."""
-    provider.claims = {"preferred_username": name, "groups": list(groups)}
+    provider.claims = {"preferred_username": name, "groups": list(groups), **claims}
     with httpx.Client(base_url=stack.url, follow_redirects=True, timeout=30) as browser:
         yield browser, browser.get("/hub/oauth_login?next=/hub/home")
 
@@ -85,6 +87,13 @@ def test_who_may_not_sign_in_reads_why(
         assert page.status_code == 403
         assert text in page.text
         assert "/hub/login" in str(browser.get("/hub/home").url)
+
+
+def test_a_name_somebody_else_had_first_is_not_given_to_another_account(stack: Stack, provider: OidcProvider) -> None:
+    for subject, arrives in (("first", True), ("second", False), ("first", True)):
+        with sign_in(stack, provider, "capella", "astronomers", sub=subject) as (_, page):
+            assert (page.url.path == "/hub/home") is arrives
+            assert ("belongs to another account" in page.text) is not arrives
 
 
 def test_a_group_of_the_provider_makes_administrators_for_as_long_as_it_says_so(

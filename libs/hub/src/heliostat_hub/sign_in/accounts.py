@@ -36,6 +36,8 @@ class Account:
     ----------
     name
         Its sAMAccountName, as the directory writes it; unique in the domain, unlike common names.
+    identity
+        Its objectSid in hexadecimal digits: never given to another account, unlike names.
     groups
         sAMAccountNames of the groups it is in, directly or through others.
     barred
@@ -43,6 +45,7 @@ class Account:
     """
 
     name: str
+    identity: str
     groups: frozenset[str]
     barred: Standing | None
 

@@ -63,6 +63,7 @@ def _configure_oidc(c: Any, config: HubConfig, sign_in: OidcConfig) -> None:
 
 def _configure_rechecks(c: Any, config: HubConfig, sign_in: LdapConfig | OidcConfig) -> None:
     c.RecheckedAuthenticator.reserved_name = config.admin_username
+    c.RecheckedAuthenticator.anonymous_launches = config.anonymous_launches
     c.Authenticator.manage_groups = True
     c.Authenticator.any_allow_config = True  # the authenticators decide; the hub need not warn that nobody may sign in
     c.Authenticator.auth_refresh_age = int(sign_in.recheck_age.total_seconds())

@@ -19,6 +19,7 @@ from .names import Login
 from .settings import LdapConfig
 
 _CONNECT_TIMEOUT = 3  # seconds for one server, before the next one is tried
+_SID = "objectSid"
 _PAGE = 500  # groups; Active Directory gives at most 1000 at once
 _SUCCESS = 0
 _INVALID_CREDENTIALS = 49
@@ -163,7 +164,7 @@ class Directory:
             connection,
             self._config.base_dn or self._config.domain_dn,
             f"(&(objectCategory=person)(objectClass=user){condition})",
-            ATTRIBUTES,
+            (*ATTRIBUTES, _SID),
         )
         if len(entries) > 1 and principal is not None:
             # One user's principal name may be another one's account name; a bind takes it as a principal name first.
@@ -173,11 +174,12 @@ class Directory:
         if not entries:
             return None
         attributes = {name: _text(entries[0], name) for name in ATTRIBUTES}
-        name = attributes["sAMAccountName"]
-        if name is None:
-            raise DirectoryUnavailableError("the attribute sAMAccountName cannot be read")
+        name, sid = attributes["sAMAccountName"], entries[0]["raw_attributes"].get(_SID)
+        if name is None or not sid:
+            raise DirectoryUnavailableError("sAMAccountName or objectSid cannot be read")
         return Account(
             name=name,
+            identity=sid[0].hex(),
             groups=self._read_groups(connection, entries[0]["dn"]),
             barred=read_standing(attributes, now=datetime.now(UTC)),
         )

@@ -10,8 +10,15 @@ from typing_extensions import override
 from .accounts import Account, AccountBarredError, Standing
 from .directory import Directory, DirectoryUnavailableError, PasswordWrongError
 from .directory_client import DirectoryClient
-from .names import LoginInvalidError, NameUnusableError, read_login, to_user_name
-from .rechecking import AccountsUnavailableError, RecheckedAuthenticator, Refreshed
+from .names import LoginInvalidError, NameUnusableError, read_login
+from .rechecking import (
+    ACCOUNT,
+    AccountsUnavailableError,
+    RecheckedAuthenticator,
+    Refreshed,
+    check_owner,
+    digest_identity,
+)
 from .settings import LdapConfig, SettingsInvalidError, read_secret
 
 _UNAVAILABLE = "The directory does not answer, so nobody can sign in just now. Try again in a minute."
@@ -52,6 +59,7 @@ class DirectoryAuthenticator(RecheckedAuthenticator):
             login = read_login(data["username"], domain=settings.domain, suffixes=settings.upn_suffixes)
             account = await self.directory.sign_in(login, data["password"])
             model = self._build_model(account)
+            identity = digest_identity(account.identity)
         except PasswordWrongError:
             return None
         except (AccountBarredError, LoginInvalidError, NameUnusableError) as error:
@@ -59,7 +67,7 @@ class DirectoryAuthenticator(RecheckedAuthenticator):
         except DirectoryUnavailableError as error:
             self.log.warning("Nobody can sign in: %s", error)
             raise web.HTTPError(503, _UNAVAILABLE) from error
-        return {**model, "user_info": {_SIGNED_IN_AT: datetime.now(UTC).isoformat()}}
+        return {**model, "user_info": {ACCOUNT: identity, _SIGNED_IN_AT: datetime.now(UTC).isoformat()}}
 
     @override
     def check_allowed(self, username: str, authentication: Any = None) -> bool:
@@ -76,6 +84,7 @@ class DirectoryAuthenticator(RecheckedAuthenticator):
             raise AccountsUnavailableError(str(error)) from error
         if account is None:
             raise AccountBarredError(Standing.MISSING)
+        check_owner(user, digest_identity(account.identity))
         return self._build_model(account)
 
     def _check_sign_in(self, user: Any) -> bool:
@@ -88,9 +97,7 @@ class DirectoryAuthenticator(RecheckedAuthenticator):
         """Build JupyterHub's model of a user; raise when the account may not be used here."""
         if account.barred is not None:
             raise AccountBarredError(account.barred)
-        name = to_user_name(account.name)
-        if name == self.reserved_name:
-            raise NameUnusableError(f"The name {name} is reserved here. Ask your administrators for another account.")
+        name = self.choose_name(account.name)
         admin = not account.groups.isdisjoint(self.settings.admin_groups)
         allowed = self.settings.allowed_groups
         if allowed and not admin and account.groups.isdisjoint(allowed):

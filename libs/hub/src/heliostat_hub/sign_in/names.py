@@ -7,6 +7,8 @@ _TYPED = re.compile(r"[^\s\"/\\\[\]:;|=,+*?<>@()&#\x00-\x1f\x7f]{1,64}")
 """What may stand before the @. Nothing that a directory could read as another form of name (DN, DOMAIN\\user, SID)."""
 _USABLE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 """What hub URLs, tokens' scopes, files and Unix accounts all can hold; `.` and `..` cannot be written with it."""
+_TEMPORARY = re.compile(r"temporary-[0-9a-f]{24}")
+"""Users the sessions service makes for anonymous launches."""
 
 
 class LoginInvalidError(Exception):
@@ -73,3 +75,8 @@ def to_user_name(account: str) -> str:
             "Ask your administrators for an account with such a name."
         )
     return name
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a user name is one of those made for anonymous launches, which no account can have."""
+    return _TEMPORARY.fullmatch(name) is not None

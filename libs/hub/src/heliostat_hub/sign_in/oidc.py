@@ -10,8 +10,15 @@ from traitlets import Instance, default
 from typing_extensions import override
 
 from .accounts import AccountBarredError, Standing
-from .names import NameUnusableError, to_user_name
-from .rechecking import AccountsUnavailableError, RecheckedAuthenticator, Refreshed
+from .names import NameUnusableError
+from .rechecking import (
+    ACCOUNT,
+    AccountsUnavailableError,
+    RecheckedAuthenticator,
+    Refreshed,
+    check_owner,
+    digest_identity,
+)
 from .settings import OidcConfig
 
 _TIMEOUT = 10  # seconds for one request to the provider
@@ -72,18 +79,17 @@ class OidcAuthenticator(RecheckedAuthenticator, GenericOAuthenticator):  # type:
         except (HTTPClientError, OSError) as error:
             self.log.warning("The provider did not finish a sign-in: %s", error)
             raise web.HTTPError(503, _UNAVAILABLE) from error
-        return self._decide_admin(model)
+        return {**self._decide_admin(model), "user_info": {ACCOUNT: self._identify(model)}}
 
     @override
     def user_info_to_username(self, user_info: dict[str, Any]) -> str:
+        if not isinstance(user_info.get("sub"), str):
+            raise NameUnusableError("The provider sent no account: the claim 'sub' is missing.")
         claim = self.settings.username_claim
         value = user_info.get(claim)
         if not isinstance(value, str):
             raise NameUnusableError(f"The provider sent no user name: the claim {claim!r} is missing.")
-        name = to_user_name(value)
-        if name == self.reserved_name:
-            raise NameUnusableError(f"The name {name} is reserved here. Ask your administrators for another account.")
-        return name
+        return self.choose_name(value)
 
     @override
     async def get_user_groups(self, auth_state: dict[str, Any]) -> set[str]:
@@ -108,9 +114,14 @@ class OidcAuthenticator(RecheckedAuthenticator, GenericOAuthenticator):  # type:
             raise AccountBarredError(Standing.MISSING) from error
         if not isinstance(model, dict) or model["name"] != user.name:
             raise AccountBarredError(Standing.SIGN_IN_EXPIRED)
+        check_owner(user, self._identify(model))
         if not self._is_allowed(self._decide_admin(model)):
             raise AccountBarredError(Standing.NOT_ALLOWED)
         return model
+
+    def _identify(self, model: dict[str, Any]) -> str:
+        subject = model["auth_state"][self.user_auth_state_key]["sub"]
+        return digest_identity(str(self.settings.issuer or self.settings.userinfo_url), subject)
 
     def _decide_admin(self, model: dict[str, Any]) -> dict[str, Any]:
         """Set, either way, whether a user is an administrator: who leaves the group is none any more."""
