@@ -95,6 +95,8 @@ lock: init-dev ## resolve the dependencies again within what is declared (ARGS=-
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/control-plane.txt
 	$(COMPILE) -c requirements/control-plane.txt libs/singleuser/pyproject.toml requirements/singleuser.in \
 		$(NOT_IN_SERVERS) -o requirements/singleuser.txt
+	$(COMPILE) -c requirements/control-plane.txt -c requirements/singleuser.txt libs/singleuser/pyproject.toml \
+		requirements/singleuser.in requirements/collaboration.in $(NOT_IN_SERVERS) -o requirements/collaboration.txt
 	$(COMPILE) -c requirements/control-plane.txt -c requirements/singleuser.txt pyproject.toml \
 		--group pyproject.toml:dev libs/singleuser/pyproject.toml requirements/build.in requirements/singleuser.in \
 		-o requirements/dev.txt

@@ -15,6 +15,7 @@ from .steps import run_step
 __all__ = ["BaseEnvironment"]
 
 LOCK = CHECKOUT / "requirements" / "singleuser.txt"
+COLLABORATION_LOCK = CHECKOUT / "requirements" / "collaboration.txt"
 EXTENSION = CHECKOUT / "libs" / "singleuser"
 UV = CHECKOUT / ".venv" / "bin" / "uv"
 RECIPE = "1"  # part of the hash; raise it when the steps below change their result
@@ -22,10 +23,21 @@ DEADLINE = timedelta(minutes=10)
 
 
 class BaseEnvironment:
-    """A relocatable virtual environment at `<root>/<hash of lock, extension sources and interpreter>`."""
+    """A relocatable virtual environment at `<root>/<hash of lock, extension sources and interpreter>`.
 
-    def __init__(self, root: Path, *, environment: Mapping[str, str]) -> None:
+    Parameters
+    ----------
+    root
+        Holds it, and older ones.
+    environment
+        Environment variables of the tools that make it.
+    collaboration
+        Whether it has real-time collaboration.
+    """
+
+    def __init__(self, root: Path, *, environment: Mapping[str, str], collaboration: bool = False) -> None:
         self._root = root
+        self._lock = COLLABORATION_LOCK if collaboration else LOCK
         self._environment = environment
         self._interpreter = Path(os.path.realpath(sys.executable))
         self.path = root / self._read_digest()[:16]
@@ -45,7 +57,7 @@ class BaseEnvironment:
         target = ["--python", str(staged / "bin" / "python")]
         wheels = staged / "wheels"
         await self._uv("venv", "--quiet", "--relocatable", "--python", str(self._interpreter), str(staged))
-        await self._uv("pip", "sync", *target, "--quiet", "--require-hashes", "--compile-bytecode", str(LOCK))
+        await self._uv("pip", "sync", *target, "--quiet", "--require-hashes", "--compile-bytecode", str(self._lock))
         # Built with the control plane's hatchling, so that the environment users see holds no build tools.
         await self._uv(
             "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", str(wheels),
@@ -75,6 +87,6 @@ class BaseEnvironment:
     def _read_digest(self) -> str:
         digest = hashlib.sha256(f"{RECIPE}\0{sys.version}\0{self._interpreter}".encode())
         sources = sorted(path for path in EXTENSION.rglob("*") if path.is_file() and path.suffix != ".pyc")
-        for path in (LOCK, *sources):
+        for path in (self._lock, *sources):
             digest.update(f"\0{path.relative_to(CHECKOUT)}\0".encode() + path.read_bytes())
         return digest.hexdigest()

@@ -33,6 +33,10 @@ class LocalConfig(BaseSettings):
     public_url: HttpUrl | None = Field(
         default=None, description="how browsers reach the proxy, when it is not http://HOST:PORT"
     )
+    collaboration: bool = Field(
+        default=False,
+        description="servers have jupyter-collaboration: people who share one edit its files together live",
+    )
 
     @property
     def url(self) -> str:

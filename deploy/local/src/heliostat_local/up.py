@@ -58,7 +58,11 @@ def prepare_components(given: Preparation) -> list[Component]:
         layout=given.layout,
         postgres=postgres,
         environments=environments,
-        base=BaseEnvironment(given.layout.base, environment=build_tool_environment(given.inherited)),
+        base=BaseEnvironment(
+            given.layout.base,
+            environment=build_tool_environment(given.inherited),
+            collaboration=given.config.collaboration,
+        ),
         secret_files=given.secret_files,
         client=given.client,
     )
