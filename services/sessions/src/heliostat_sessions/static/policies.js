@@ -26,9 +26,10 @@ form.addEventListener("submit", async (event) => {
   }
 });
 
-function showEffects({ version, changed, dry_run: tried, effects: found }) {
+function showEffects({ version, changed, effects: found }) {
   if (changed) return location.reload();
-  const head = tried ? `This can be put in force, as version ${version}.` : `Version ${version} says this already.`;
+  const same = version === Number(form.dataset.version);
+  const head = same ? `This is in force already, as version ${version}.` : `This can be put in force, as version ${version}.`;
   const changes = found.changes.map(({ scope, rule, before, after }) => `${scope}: ${rule} from ${say(before)} to ${say(after)}`);
   const excesses = found.excesses.map(({ user, message }) => `${user}: ${message}`);
   effects.append(
