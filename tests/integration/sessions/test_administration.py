@@ -73,7 +73,7 @@ def others(world: World) -> OtherServices:
 def sign_in(world: World, service: Service, name: str, *, admin: bool = False) -> None:
     """Give the client the cookie of somebody who signed in."""
     token = world.add_user(name, admin=admin)["Authorization"].removeprefix("Bearer ")
-    cookie = service.process.factory.cookies.write(BrowserSession(token=token, id="browser"))
+    cookie = service.process.factory.cookies.write(BrowserSession(token=token, user=name))
     service.client.cookies.set(SESSION_COOKIE, cookie)
 
 

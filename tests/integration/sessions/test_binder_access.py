@@ -27,7 +27,7 @@ async def test_without_a_sign_in_nothing_is_launched(world: World, service: Serv
 async def test_a_cookie_alone_launches_nothing(world: World, service: Service) -> None:
     """A link on another site carries it; a page of ours, its CSRF token, or its build token, says it was meant."""
     world.add_user("alice")
-    browser = BrowserSession(token="token-of-alice", id="browser")
+    browser = BrowserSession(token="token-of-alice", user="alice")
     cookies = service.process.factory.cookies
     cookie = {"Cookie": f"{SESSION_COOKIE}={cookies.write(browser)}"}
     host = service.url.removeprefix("http://")

@@ -24,10 +24,14 @@ class LoginState(BaseModel):
 
 
 class BrowserSession(BaseModel):
-    """A signed-in browser: its token at the hub, and a random id that its CSRF token is made from."""
+    """A signed-in browser: its token at the hub, and whose it is.
+
+    The CSRF token is made from the user alone: a browser signs in again whenever another tab, or the hub's home page,
+    needs it to, and pages that were opened before must stay good.
+    """
 
     token: str
-    id: str
+    user: str
 
 
 class Cookies:
@@ -64,8 +68,8 @@ class Cookies:
             return None
 
     def build_csrf_token(self, session: BrowserSession) -> str:
-        """Build the token that a changing request of this browser has to carry."""
-        return hmac.new(self._key, b"csrf\0" + session.id.encode(), "sha256").hexdigest()
+        """Build the token that a changing request of this user's browsers has to carry."""
+        return hmac.new(self._key, b"csrf\0" + session.user.encode(), "sha256").hexdigest()
 
     def is_csrf_token(self, session: BrowserSession, token: str | None) -> bool:
         """Whether a request carries the token of its browser."""

@@ -37,8 +37,8 @@ class LoginService:
         if remembered is None or not secrets.compare_digest(remembered.state.encode(), state.encode()):
             raise LoginFailedError
         token = await self._oauth.read_token(code=code, verifier=remembered.verifier)
-        await self._authenticator.authenticate(token, fresh=True)
-        return BrowserSession(token=token, id=secrets.token_urlsafe(24)), remembered.next
+        user = await self._authenticator.authenticate(token, fresh=True)
+        return BrowserSession(token=token, user=user.name), remembered.next
 
 
 def _check_target(target: str) -> str:
