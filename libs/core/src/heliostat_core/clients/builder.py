@@ -1,6 +1,7 @@
 """Client of the builder."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from ..contracts.builds import BuildRequest, BuildState, BuildView, EnvironmentView, PlanView, ProviderView
@@ -8,14 +9,22 @@ from .peer import PeerClient
 
 _BUILDS = "api/v1/builds"
 
+_FETCH_PATIENCE = timedelta(minutes=12)
+"""Somewhat more than the builder gives itself for fetching, unless it was configured otherwise."""
+
 
 class BuilderClient(PeerClient):
     """Plans and builds, on behalf of a user."""
 
     async def read_plan(self, request: BuildRequest, *, user: str, correlation_id: UUID | None = None) -> PlanView:
-        """Resolve a ref and say what building it would do."""
+        """Resolve a ref and say what building it would do; the first one of a commit waits until it was fetched."""
         answer = await self.request(
-            "POST", "api/v1/plans", json=request.model_dump(), on_behalf_of=user, correlation_id=correlation_id
+            "POST",
+            "api/v1/plans",
+            json=request.model_dump(),
+            on_behalf_of=user,
+            correlation_id=correlation_id,
+            patience=_FETCH_PATIENCE,
         )
         return PlanView.model_validate(answer)
 

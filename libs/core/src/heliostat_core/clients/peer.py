@@ -1,6 +1,7 @@
 """Calling another service: one pool, one identity, foreign errors turned into ours at this edge."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -11,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from ..contracts.model import ErrorView
 from ..errors import HeliostatError, UnavailableError
 
-_TIMEOUT = httpx.Timeout(10, connect=3)
+_PATIENCE = timedelta(seconds=10)
 _LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
 
 
@@ -61,6 +62,7 @@ class PeerClient:
         groups: Sequence[str] = (),
         correlation_id: UUID | None = None,
         token: str | None = None,
+        patience: timedelta = _PATIENCE,
     ) -> Any:
         """Send one request and return the decoded JSON answer.
 
@@ -70,6 +72,8 @@ class PeerClient:
             Groups of whom it is made for.
         token
             A user's token, to ask with their rights instead of this service's.
+        patience
+            How long the answer may take.
 
         Raises
         ------
@@ -87,7 +91,9 @@ class PeerClient:
         if token is not None:
             headers.append(("Authorization", f"Bearer {token}"))
         try:
-            response = await self._client.request(method, path, json=json, params=params, headers=headers)
+            response = await self._client.request(
+                method, path, json=json, params=params, headers=headers, timeout=_build_timeout(patience)
+            )
         except httpx.HTTPError as error:
             raise PeerUnavailableError(service=self._service) from error
         if response.is_success:
@@ -102,4 +108,10 @@ class PeerClient:
 def create_peer_http_client(*, base_url: str, token: SecretStr) -> httpx.AsyncClient:
     """Create the pool for one peer; ``base_url`` ends with its base path, such as ``/services/policy/``."""
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
-    return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=_TIMEOUT, limits=_LIMITS, trust_env=False)
+    return httpx.AsyncClient(
+        base_url=base_url, headers=headers, timeout=_build_timeout(_PATIENCE), limits=_LIMITS, trust_env=False
+    )
+
+
+def _build_timeout(patience: timedelta) -> httpx.Timeout:
+    return httpx.Timeout(patience.total_seconds(), connect=3)

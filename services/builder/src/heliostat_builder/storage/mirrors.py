@@ -136,12 +136,7 @@ class MirrorStorage:
 
         Also removes what a process left behind that was killed while it fetched a record.
         """
-        for workplace in await asyncio.to_thread(lambda: list(self._root.glob(f"*{_WORKPLACE}"))):
-            if (descriptor := try_lock(workplace.with_suffix(_LOCK))) is not None:
-                try:
-                    await asyncio.to_thread(shutil.rmtree, workplace, ignore_errors=True)
-                finally:
-                    os.close(descriptor)
+        await asyncio.to_thread(_remove_abandoned, self._root)
         sizes = await asyncio.to_thread(_measure, self._root)
         removed: list[str] = []
         total = sum(size for size, _ in sizes.values())
@@ -240,6 +235,16 @@ def _object_format(commit: str) -> list[str]:
 def _touch(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Remove workplaces whose mirror nobody has locked."""
+    for workplace in root.glob(f"*{_WORKPLACE}"):
+        lock = workplace.with_suffix(_LOCK)
+        _touch(lock)
+        if (descriptor := try_lock(lock)) is not None:
+            shutil.rmtree(workplace, ignore_errors=True)
+            os.close(descriptor)
 
 
 def _measure(root: Path) -> Mapping[Path, tuple[int, float]]:

@@ -25,7 +25,8 @@ Document = TypeVar("Document", bound=BaseModel)
 
 _HOPS = 5
 _DEADLINE = timedelta(seconds=30)
-_PART_TIME = httpx.Timeout(20, connect=10)
+_PART_SECONDS = 20
+_PART_TIME = httpx.Timeout(_PART_SECONDS, connect=10)
 _LARGEST = 16 * 2**20
 _ABSENT = (404, 410)
 _CLOSED = (401, 403)
@@ -127,8 +128,10 @@ class Upstream:
                     await response.aclose()
         except TimeoutError as error:
             raise UpstreamTimeoutError(host=host, seconds=deadline.total_seconds()) from error
+        except httpx.TimeoutException as error:
+            raise UpstreamTimeoutError(host=host, seconds=_PART_SECONDS) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise UpstreamError(host=host, reason=type(error).__name__) from error
+            raise UpstreamError(host=host, reason=str(error)[:200] or "the connection broke off") from error
 
     async def _follow(self, url: str, headers: Mapping[str, str], stop: re.Pattern[str] | None) -> httpx.Response:
         request: httpx.Request | None = self._client.build_request(
