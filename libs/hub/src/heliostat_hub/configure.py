@@ -35,8 +35,9 @@ _TEMPORARY_USERS_ROLE = {
     "services": ["binder"],
 }
 """For anonymous launches only: who may make users and tokens may do everything."""
-_BROWSER_SCOPES = {"binder": USER_SCOPES}
-"""What a service may do at the hub with the token of a browser that signed in to it, besides knowing who it is."""
+_BROWSER_SCOPES = {"binder": (*USER_SCOPES, "access:services!service=builder", "access:services!service=policy")}
+"""What a service may do with the token of a browser that signed in to it, besides knowing who it is: share servers,
+and ask the other services what an administrator's page needs, with that person's rights and none of its own."""
 
 
 def configure(c: Any, host: ProcessHost) -> None:
