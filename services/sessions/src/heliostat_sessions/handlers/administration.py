@@ -70,7 +70,9 @@ async def get_builds_page(
 ) -> Response:
     wanted = BuildState(state) if state in set(BuildState) else None
     builds = await services.administration.list_builds(token=token, repo=repo or None, state=wanted, most=_PAGE)
-    return render(request, "admin_builds.html", builds=builds, repo=repo, state=wanted, states=list(BuildState))
+    return render(
+        request, "admin_builds.html", builds=builds, most=_PAGE, repo=repo, state=wanted, states=list(BuildState)
+    )
 
 
 @router.get("/builds/{build_id}")
