@@ -30,12 +30,8 @@ async def get_versions() -> JSONResponse:
     return JSONResponse(content, headers=_ANYBODY)
 
 
-@router.api_route(
-    "/health",
-    methods=["GET", "HEAD"],
-    operation_id="get_binder_health",
-    summary="Whether what launches need is there, as BinderHub says it; 503 if not",
-)
+@router.head("/health", include_in_schema=False)
+@router.get("/health", summary="Whether what launches need is there, as BinderHub says it; 503 if not")
 async def get_binder_health(services: Services) -> JSONResponse:
     health = await services.health.check()
     return JSONResponse({"ok": health.ok, "checks": health.checks}, status_code=200 if health.ok else 503)
