@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page
 
+from tests.e2e.browsing import open_tab, running_browser, sign_in
 from tests.e2e.jupyter import Lab
 from tests.e2e.stack import Stack, running_stack
 from tests.support.gitserver import GitServer, running_git_server
@@ -78,6 +80,21 @@ def person(stack: Stack) -> Iterator[Person]:
         yield Person(name=name, token=token, client=client, labs=labs)
         for session in client.get("/services/binder/api/v1/sessions").json():
             client.delete(session["links"]["self"])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium; every tab is a person of its own."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, stack: Stack, person: Person) -> Iterator[Page]:
+    """The hub's home page, as a new user sees it."""
+    with open_tab(browser, url=stack.url) as tab:
+        sign_in(tab.page, username=person.name, password=stack.password)
+        yield tab.page
 
 
 @pytest.fixture(scope="session")

@@ -134,6 +134,7 @@ function showProblem({ phase, error }) {
   find("where").hidden = line === null;
   find("servers").replaceChildren(...(error.details?.servers ?? []).map(buildServer));
   find("problem").hidden = false;
+  log.showTarget();
 }
 
 /** A server that keeps another from being made, and the button that deletes it. */

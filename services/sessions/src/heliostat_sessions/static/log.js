@@ -28,7 +28,7 @@ export class LogView {
     this.#showFollowing(!location.hash.startsWith("#L"));
     follow.addEventListener("click", () => this.#showFollowing(follow.getAttribute("aria-pressed") !== "true"));
     box.addEventListener("scroll", () => this.#noteScroll());
-    addEventListener("hashchange", () => this.#showTarget());
+    addEventListener("hashchange", () => this.showTarget());
     find.addEventListener("input", () => this.#find(find.value));
     find.addEventListener("keydown", (event) => {
       if (event.key === "Enter") this.#step(event.shiftKey ? -1 : 1);
@@ -58,7 +58,7 @@ export class LogView {
       this.#showFound();
     }
     const target = this.#readTarget();
-    if (target && batch.some(({ number }) => number === target)) this.#showTarget();
+    if (target && batch.some(({ number }) => number === target)) this.showTarget();
     if (this.#following) this.#box.scrollTop = this.#box.scrollHeight;
   }
 
@@ -104,7 +104,8 @@ export class LogView {
     return Number(/^#L(\d+)$/.exec(location.hash)?.[1]);
   }
 
-  #showTarget() {
+  /** Go to the line that the address names, if it is there; also again, when what is above has grown. */
+  showTarget() {
     const row = this.#rows.find(({ number }) => number === this.#readTarget());
     this.#box.querySelector(".target")?.classList.remove("target");
     if (!row) return;
