@@ -84,7 +84,8 @@ def test_the_pages_fit_a_telephone(page: Page) -> None:
         page.goto(f"{ADMIN}/{name}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
-    expect(page.get_by_role("cell").first).to_be_visible(), "stacked rows are a table still"
+    # Stacked rows are a table still.
+    expect(page.get_by_role("cell").first).to_be_visible()
 
 
 def test_the_pages_are_nobody_elses(browser: Browser, stack: Stack, person: Person) -> None:
