@@ -52,9 +52,9 @@ class ActiveDirectory:
             finally:
                 samba.terminate()
 
-    def add_user(self, name: str, *, principal: str | None = None) -> str:
+    def add_user(self, name: str, *, principal: str | None = None, common_name: str | None = None) -> str:
         """Add an account with everybody's password and return its distinguished name."""
-        dn = f"CN={name},CN=Users,{BASE}"
+        dn = f"CN={common_name or name},CN=Users,{BASE}"
         attributes = {
             "sAMAccountName": name,
             "userPrincipalName": principal or f"{name}@{DOMAIN}",

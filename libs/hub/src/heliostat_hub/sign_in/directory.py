@@ -162,12 +162,13 @@ class Directory:
     def _read_account(self, connection: Any, condition: str, principal: str | None) -> Account | None:
         entries = _search(
             connection,
-            self._config.base_dn or self._config.domain_dn,
+            self._config.domain_dn,
             f"(&(objectCategory=person)(objectClass=user){condition})",
             (*ATTRIBUTES, _SID),
         )
         if len(entries) > 1 and principal is not None:
             # One user's principal name may be another one's account name; a bind takes it as a principal name first.
+            # Both are looked for in all of the domain, so that nobody is taken for the other.
             entries = [entry for entry in entries if (_text(entry, "userPrincipalName") or "").lower() == principal]
         if len(entries) > 1:
             raise DirectoryUnavailableError(f"{len(entries)} entries fit {condition}")
@@ -188,7 +189,7 @@ class Directory:
         member = f"(member:{_IN_CHAIN}:={escape_filter_chars(user_dn)})"
         entries = _search(
             connection,
-            self._config.group_base_dn or self._config.domain_dn,
+            self._config.domain_dn,
             f"(&(objectCategory=group){member}{self._config.group_filter or ''})",
             ("sAMAccountName",),
         )

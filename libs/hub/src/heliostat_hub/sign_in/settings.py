@@ -85,8 +85,6 @@ class LdapConfig(BaseSettings):
     upn_suffixes: tuple[DnsName, ...] = Field(
         default=(), description="JSON list of other names people may write after the @"
     )
-    base_dn: str | None = Field(default=None, description="where users are; default: the whole domain")
-    group_base_dn: str | None = Field(default=None, description="where groups are; default: the whole domain")
     group_filter: str | None = Field(
         default=None,
         pattern=r"^\(.+\)$",
