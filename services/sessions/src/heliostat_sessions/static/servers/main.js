@@ -9,7 +9,9 @@ import { openSharing } from "./sharing.js";
 import { sayBytes, sayLeft, segment, title } from "./words.js";
 
 const SOON = 2_000; // milliseconds between looks while a server changes
+const RETRY = 5_000; // while the service is away
 const LATER = 15_000;
+const RARELY = 60_000; // what changes seldom: rules, and what others share
 const SETTLED = new Set(["running", "stopped"]);
 const page = document.getElementById("heliostat-home");
 const { user, hub, collaboration } = page.dataset;
@@ -22,6 +24,8 @@ const naming = buildNaming({ create });
 let timer = 0;
 let looking = null;
 let signedIn = false;
+let rules = null;
+let askedRarely = 0;
 
 find("new").append(naming.element);
 document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));
@@ -43,7 +47,7 @@ function look() {
   clearTimeout(timer);
   looking ??= refresh().finally(() => {
     looking = null;
-    if (!document.hidden) timer = setTimeout(look, isChanging() ? SOON : LATER);
+    if (!document.hidden) timer = setTimeout(look, !notice.hidden ? RETRY : isChanging() ? SOON : LATER);
   });
   return looking;
 }
@@ -51,11 +55,10 @@ function look() {
 async function refresh() {
   try {
     if (!signedIn) await signIn();
-    const [servers, shared, policy] = await Promise.all([send("GET", "sessions"), send("GET", "shared"), send("GET", "policy")]);
+    const [servers] = await Promise.all([send("GET", "sessions"), lookAround()]);
     if (servers.some((view) => view.user !== user)) throw new Error("Somebody else is signed in here now. Reload the page.");
     show(servers);
-    showShared(find("shared"), find("shared-list"), shared);
-    naming.showLeft(sayLeft(servers, policy.rules));
+    naming.showLeft(rules ? sayLeft(servers, rules) : "");
     find("plain").hidden = true;
     find("list").hidden = false;
     notice.hidden = true;
@@ -71,8 +74,17 @@ async function refresh() {
   }
 }
 
+/** Ask for what the list can do without: policy or the hub may be away while the servers are known. */
+async function lookAround() {
+  if (Date.now() - askedRarely < RARELY) return;
+  askedRarely = Date.now();
+  const [shared, policy] = await Promise.allSettled([send("GET", "shared"), send("GET", "policy")]);
+  rules = policy.value?.rules ?? rules;
+  if (shared.value) showShared(find("shared"), find("shared-list"), shared.value);
+}
+
 function isChanging() {
-  return !notice.hidden || [...cards.values()].some((card) => !SETTLED.has(card.view.state));
+  return [...cards.values()].some((card) => !SETTLED.has(card.view.state));
 }
 
 function show(servers) {
