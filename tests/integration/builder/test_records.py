@@ -168,7 +168,7 @@ async def test_what_is_not_there_or_not_public_is_said(host, plan):
     assert (gone["code"], "newest" in gone["message"]) == ("ref_not_found", True)
 
 
-async def test_a_doi_that_leads_elsewhere_is_not_followed_there(host, plan):
+async def test_what_leads_elsewhere_or_is_not_what_it_should_be_is_refused(host, plan):
     host.redirects["10.5281/zenodo.7"] = "http://10.1.2.3/records/7"
     assert (await plan("zenodo", "10.5281/zenodo.7"))["code"] == "address_refused"
     host.redirects["10.5281/zenodo.7"] = f"{host.url}/10.5281/zenodo.7"
@@ -182,6 +182,12 @@ async def test_a_doi_that_leads_elsewhere_is_not_followed_there(host, plan):
     host.add_zenodo("7", {"a": b"1"})
     host.contents["api/records/7/files/a/content"] = b"2"
     assert "checksum" in (await plan("zenodo", "10.5281/zenodo.7"))["message"]
+    del host.contents["api/records/7/files/a/content"]
+    assert "lists the file 'a'" in (await plan("zenodo", "10.5281/zenodo.7"))["message"]
+    for address in ("http://[::1/a", "ftp://example.org/a", "a"):
+        host.add_ckan("odd", {"a": b"1"})
+        host.documents["api/3/action/package_show?id=odd"]["result"]["resources"][0]["url"] = address
+        assert (await plan("ckan", f"{host.url}/dataset/odd"))["code"] == "upstream_unreachable"
 
 
 async def test_limits_hold_for_what_arrives_and_for_what_is_unpacked(host, replica, ada):

@@ -265,7 +265,9 @@ def test_the_resolved_spec_names_what_was_resolved(provider, written, commit, sp
     assert REGISTRY.parse_spec(spec, provider=provider)[0].url  # it can be asked for
 
 
-def test_a_doi_is_recognised_by_its_address():
+def test_a_doi_is_recognised_without_its_provider():
+    assert REGISTRY.parse("10.5281/zenodo.3")[0].provider == "zenodo"
+    assert REGISTRY.parse("doi:10.5281/zenodo.3")[0].provider == "zenodo"
     assert REGISTRY.parse(f"{DOI}/10.5281/zenodo.3")[0].provider == "zenodo"
     assert REGISTRY.parse(f"{DOI}/10.6084/m9.figshare.3.v1")[0].provider == "figshare"
     assert REGISTRY.parse(f"https://www.hydroshare.org/resource/{RESOURCE}/")[0].provider == "hydroshare"

@@ -66,7 +66,7 @@ class AttemptService:
         """
         plan, files = build.plan, decided.files
         await log.say("fetch", f"{plan.repo} at {plan.commit}")
-        await self._places.mirrors.ensure_commit(Revision.read(plan))
+        await self._places.mirrors.ensure_commit(Revision.of(plan))
         root = await self._places.workplaces.create(str(build.id), build.attempt + 1)
         try:
             if decided.decision is PlanDecision.FULL:
@@ -124,7 +124,7 @@ class AttemptService:
         if await self._places.stores.contents.exists(files.content_id):
             return
         directory = root / CONTENT
-        await self._places.mirrors.checkout(Revision.read(build.plan), directory)
+        await self._places.mirrors.checkout(Revision.of(build.plan), directory)
         await self._places.stores.contents.ensure(files.content_id, directory)
         await log.say("content", "The repository's files are ready")
 

@@ -103,7 +103,7 @@ class ConstructionService:
     async def check_out(self, attempt: Attempt, name: str) -> Path:
         """Write the commit's files into the workplace, for the sandbox's user to write to."""
         directory = attempt.place.root / name
-        await self._mirrors.checkout(Revision.read(attempt.plan), directory)
+        await self._mirrors.checkout(Revision.of(attempt.plan), directory)
         await self._workplaces.hand_over(directory)
         return directory
 
@@ -212,7 +212,7 @@ class ConstructionService:
     async def _keep_start_script(self, attempt: Attempt) -> None:
         if attempt.files.start is None:
             return
-        files = await self._mirrors.read_files(Revision.read(attempt.plan), [attempt.files.start])
+        files = await self._mirrors.read_files(Revision.of(attempt.plan), [attempt.files.start])
         await self._workplaces.keep_script(attempt.place.staging, START_SCRIPT, files[attempt.files.start])
 
     async def _check_skeleton(self, attempt: Attempt, skeleton: Mapping[str, str]) -> None:

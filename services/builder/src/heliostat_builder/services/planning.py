@@ -71,7 +71,7 @@ class PlanningService:
         """
         repository, ref, commit, notes = await self._resolve(request)
         # As the resolved spec names it: a DOI may be of all versions, and what is built is of one.
-        repository, _ = self._providers.parse(repository.build_resolved_spec(commit), provider=repository.provider)
+        repository, _ = self._providers.parse_spec(repository.build_resolved_spec(commit), provider=repository.provider)
         decided = await self.decide(Revision(repository.provider, repository.url, commit))
         files = decided.files
         return PlanView(

@@ -132,7 +132,7 @@ class Worker:
                 message=f"The builder died {MAX_ATTEMPTS} times while it worked on this build",
                 remedy="Look for what the build does to its host; an operator finds more in the builder's log.",
             )
-        decided = await self._planning.decide(Revision.read(build.plan))
+        decided = await self._planning.decide(Revision.of(build.plan))
         async with AsyncExitStack() as stack:
             if decided.decision is PlanDecision.FULL:
                 environment = await self._claim_environment(decided.files.environment_id)
@@ -141,7 +141,7 @@ class Worker:
                     return
                 stack.push_async_callback(self._give_up_environment, environment)
                 await stack.enter_async_context(self._queue.held(environment))
-                decided = await self._planning.decide(Revision.read(build.plan))
+                decided = await self._planning.decide(Revision.of(build.plan))
             await self._start(build, lease, log)
             await stack.enter_async_context(log.flushing())
             await self._unless_ended(build.id, self._build(build, decided, log))

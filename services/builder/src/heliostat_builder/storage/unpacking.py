@@ -248,8 +248,9 @@ def run(job: Job) -> None:
     RefusedError
         The files ask for too much, or are damaged.
     """
-    for rest in Path(job["mirror"], "objects", "pack").glob("tmp_*"):
-        rest.unlink()  # of an import that was killed; the caller holds the mirror's lock
+    for pattern in ("objects/pack/tmp_*", "fast_import_crash_*"):
+        for rest in Path(job["mirror"]).glob(pattern):
+            rest.unlink()  # of an import that was killed; the caller holds the mirror's lock
     command = ["git", "-c", "core.bigFileThreshold=1m", "-c", "core.compression=1", "-C", job["mirror"]]
     command += ["fast-import", "--quiet", "--done", "--force", "--date-format=raw"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as git:
@@ -283,7 +284,7 @@ def main() -> None:
     except RefusedError as error:
         refusal = {"kind": error.kind, "file": error.file or archive, "reason": error.reason}
     except BrokenPipeError:
-        raise  # git's failure
+        raise SystemExit(1) from None  # git ended, and has said why
     except _DAMAGES:
         refusal = {"kind": "archive", "file": archive, "reason": "it is damaged"}
     except MemoryError:

@@ -115,7 +115,7 @@ class Upstream:
         HeliostatError
             As for `read`.
         """
-        host = httpx.URL(url).host
+        host = read_host(url)
         try:
             async with asyncio.timeout(deadline.total_seconds()):
                 response = await self._follow(url, headers or {}, stop)
@@ -149,6 +149,14 @@ class Upstream:
             if request is not None:
                 request.headers.pop("If-None-Match", None)
         raise UpstreamError(host=response.url.host, reason=f"it redirects more than {_HOPS} times")
+
+
+def read_host(url: str) -> str:
+    """Read the host of an address that somebody else wrote, for messages."""
+    try:
+        return httpx.URL(url).host or "the host"
+    except httpx.InvalidURL:
+        return "the host"
 
 
 async def _read_body(response: httpx.Response) -> bytes:

@@ -71,8 +71,8 @@ class Revision:
     commit: str
 
     @classmethod
-    def read(cls, plan: PlanView) -> "Revision":
-        """Read which revision a plan is of."""
+    def of(cls, plan: PlanView) -> "Revision":
+        """Tell which revision a plan is of."""
         return cls(provider=plan.provider, repository=plan.repo, commit=plan.commit)
 
 
@@ -94,6 +94,10 @@ class Provider(Protocol):
 
     def owns(self, url: str) -> bool:
         """Whether a canonical URL is one of this provider's."""
+
+    def claims(self, text: str) -> bool:  # noqa: ARG002 most providers cannot tell
+        """Whether a text that is no address can only be meant for this provider."""
+        return False
 
     def parse(self, text: str) -> Written:
         """Read an address, a short name, or a BinderHub spec.

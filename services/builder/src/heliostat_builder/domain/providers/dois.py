@@ -134,10 +134,12 @@ class DoiProvider(Provider):
 
     @override
     def owns(self, url: str) -> bool:
+        return self.claims(url)
+
+    @override
+    def claims(self, text: str) -> bool:
         # Every DOI has the form of a dataset's, so those are never guessed.
-        if isinstance(self._form, DataverseForm) or not url.startswith(f"{self._resolver}/"):
-            return False
-        return self._form.read(unquote(url.removeprefix(f"{self._resolver}/")), self._resolver) is not None
+        return not isinstance(self._form, DataverseForm) and self._read(unquote(text)) is not None
 
     @override
     def parse(self, text: str) -> Written:

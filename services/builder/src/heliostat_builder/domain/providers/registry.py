@@ -63,6 +63,9 @@ class ProviderRegistry:
     def _choose(self, text: str, prefix: str | None) -> Provider:
         if prefix is not None:
             return self._find(prefix)
+        for provider in self._providers:
+            if provider.claims(text):
+                return provider
         if not is_address(text):
             if text.strip("/").count("/") != 1:
                 raise BadRepositoryError(written=text, reason="it is neither owner/name nor an address")

@@ -52,7 +52,7 @@ class CkanClient(RecordClient):
         files: dict[str, RemoteFile] = {}
         for resource in dataset.resources:
             if resource.url:
-                name = unquote(urlsplit(resource.url).path.rpartition("/")[2]) or resource.id
+                name = _read_name(resource.url) or resource.id
                 path = f"{resource.id}-{name}" if name in files else name
                 files[path] = RemoteFile(path=path, url=resource.url, checksum=read_checksum(resource.hash))
         return Listing(tuple(files.values()))
@@ -71,6 +71,13 @@ class CkanClient(RecordClient):
                 reason="the dataset was changed; an address with its activity_id names a state that stays",
             )
         return dataset
+
+
+def _read_name(url: str) -> str:
+    try:
+        return unquote(urlsplit(url).path.rpartition("/")[2])
+    except ValueError:
+        return ""  # it will not be had either
 
 
 def _build_api_url(url: str) -> str:

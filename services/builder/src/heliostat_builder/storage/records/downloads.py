@@ -11,8 +11,14 @@ from typing import BinaryIO
 import httpx
 from heliostat_core.units import format_size
 
-from ...errors import RepositoryTooLargeError, UpstreamError, UpstreamTimeoutError
-from ..upstream import Upstream
+from ...errors import (
+    RepositoryNotFoundError,
+    RepositoryPrivateError,
+    RepositoryTooLargeError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
+from ..upstream import Upstream, read_host
 from .listings import Listing, RemoteFile, name_algorithm
 
 _PART = 2**20
@@ -68,17 +74,23 @@ class Download:
     async def _fetch(self, file: RemoteFile, place: Path) -> None:
         left = self._end - monotonic()
         if left <= 0:
-            raise UpstreamTimeoutError(host=httpx.URL(file.url).host, seconds=self._limits.deadline.total_seconds())
-        async with self._upstream.open(
-            file.url, of=self._of, headers={"Accept-Encoding": "identity"}, deadline=timedelta(seconds=left)
-        ) as response:
-            if response.headers.get("content-encoding", "identity") != "identity":
-                raise UpstreamError(host=response.url.host, reason="it compresses what it was asked not to")
-            target = await asyncio.to_thread(place.open, "wb")
-            try:
-                await self._receive(response, target, file)
-            finally:
-                await asyncio.to_thread(target.close)
+            raise UpstreamTimeoutError(host=read_host(file.url), seconds=self._limits.deadline.total_seconds())
+        name = f"the file {file.path[:100]!r}"
+        try:
+            async with self._upstream.open(
+                file.url, of=self._of, headers={"Accept-Encoding": "identity"}, deadline=timedelta(seconds=left)
+            ) as response:
+                if response.headers.get("content-encoding", "identity") != "identity":
+                    raise UpstreamError(host=response.url.host, reason="it compresses what it was asked not to")
+                target = await asyncio.to_thread(place.open, "wb")
+                try:
+                    await self._receive(response, target, file)
+                finally:
+                    await asyncio.to_thread(target.close)
+        except RepositoryNotFoundError as error:
+            raise UpstreamError(host=read_host(file.url), reason=f"it lists {name} and does not have it") from error
+        except RepositoryPrivateError as error:
+            raise RepositoryPrivateError(url=self._of, reason=f"{name} cannot be read without signing in") from error
 
     async def _receive(self, response: httpx.Response, target: BinaryIO, file: RemoteFile) -> None:
         digest = hashlib.new(name_algorithm(file.checksum), usedforsecurity=False) if file.checksum else None

@@ -118,7 +118,8 @@ class RecordImporter:
             raise self._build_refusal(revision, **refusal)
         if ended.status:
             lines = ended.errors.strip().splitlines() or ["git ended without a word"]
-            raise RecordNotKeptError(url=revision.repository, reason=lines[-1][:300])
+            said = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
+            raise RecordNotKeptError(url=revision.repository, reason=said.removeprefix("fatal: ")[:300])
 
     def _build_refusal(self, revision: Revision, *, kind: str, file: str, reason: str) -> Exception:
         if kind == "files":
