@@ -71,7 +71,7 @@ def test_a_reload_and_a_killed_service_during_a_build_lose_nothing_and_start_not
     launches = launches_of(person)
     assert len(launches) == 1
     page.goto(launches[0]["links"]["page"])
-    expect(page.get_by_role("status")).to_have_text("The server is ready")
+    expect(page.locator("#status")).to_have_text("The server is ready")
     expect(page.get_by_role("link", name="Open JupyterLab")).to_be_visible()
     expect(log).to_contain_text(f"part {PARTS} of {PARTS}")
     shown = [line for line in log.locator(".line").all_text_contents() if line.startswith("part ")]
