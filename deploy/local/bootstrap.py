@@ -40,8 +40,9 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         with locked():
-            install_python(dev=arguments.dev or read_stamp(STAMP).startswith("dev "))
-            install_node()
+            dev = arguments.dev or read_stamp(STAMP).startswith("dev ")
+            install_python(dev=dev)
+            install_node(dev=dev)
     except BootstrapError as e:
         sys.stderr.write(f"heliostat: {e}\n")
         return 1
@@ -82,9 +83,9 @@ def install_python(*, dev: bool) -> None:
     STAMP.write_text(wanted)
 
 
-def install_node() -> None:
-    """Bring ``node_modules`` to exactly ``package-lock.json``."""
-    digest = hash_of([CHECKOUT / "package.json", CHECKOUT / "package-lock.json"], extra="")
+def install_node(*, dev: bool) -> None:
+    """Bring ``node_modules`` to exactly ``package-lock.json``, with or without what only tests need."""
+    digest = hash_of([CHECKOUT / "package.json", CHECKOUT / "package-lock.json"], extra="dev" if dev else "")
     if read_stamp(NODE_STAMP) == digest:
         return
     check_node()
@@ -93,7 +94,7 @@ def install_node() -> None:
         [
             "npm",
             "ci",
-            "--omit=dev",
+            "--include=dev" if dev else "--omit=dev",
             "--ignore-scripts",
             "--no-audit",
             "--no-fund",

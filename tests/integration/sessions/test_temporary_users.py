@@ -64,9 +64,11 @@ async def test_there_is_a_limit_over_all_replicas(world: World, service: Service
     assert len(world.hub.servers.users) == 2
 
 
-async def test_nobody_is_made_for_what_cannot_be_launched(world: World, service: Service) -> None:
+async def test_nobody_is_made_where_nothing_is_launched(world: World, service: Service) -> None:
     transcript = await read_stream(service.client, "build/gh/nowhere/demo/HEAD")
     assert transcript.last["reason"] == "repository_unknown"
+    built = await read_stream(service.client, f"{SPEC}?build_only=true")
+    assert built.phases == ["ready"]
     assert world.hub.servers.users == {}
 
 

@@ -17,7 +17,7 @@ from .binder_links import BinderLink
 
 Message = dict[str, Any]
 
-_FETCHING = {"fetch", "content"}
+_FETCHING = {"fetch"}
 _LIMITS = {"named_servers": 409}
 """Rules whose refusal has a status in BinderHub's words too; the others have none."""
 
