@@ -1,6 +1,7 @@
 """Builds that many ask for, that are cancelled, that take too long."""
 
 import asyncio
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -47,6 +48,17 @@ async def test_twenty_requests_at_two_replicas_are_one_build(replica, git, hub, 
     async with database.transaction() as connection:
         started = text("SELECT count(*) FROM events WHERE kind = 'build.started.v1'")
         assert (await connection.execute(started)).scalar_one() == 1
+
+
+async def test_only_services_say_to_which_launch_a_build_belongs(builder, git, ada, database):
+    repository = git.create("ada/lens")
+    launch_id = uuid4()
+    for number, headers in enumerate((ada, SESSIONS)):
+        repository.commit({"a": str(number)})
+        await request(builder, {**headers, "X-Heliostat-Correlation-Id": str(launch_id)}, repository.url)
+    asked = text("SELECT correlation_id FROM events WHERE kind = 'build.requested.v1' ORDER BY position")
+    async with database.transaction() as connection:
+        assert list((await connection.execute(asked)).scalars()) == [None, launch_id]
 
 
 async def test_two_commits_of_one_environment_build_it_once(builder, git, ada, new_requirement):

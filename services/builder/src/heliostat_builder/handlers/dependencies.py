@@ -53,6 +53,14 @@ async def get_requester(
     return Requester(user=caller.name, groups=caller.groups, sees_all=caller.admin, admin=caller.admin)
 
 
+def get_correlation_id(
+    caller: Annotated[Principal, Depends(get_caller)],
+    launch_id: Annotated[UUID | None, Header(alias="X-Heliostat-Correlation-Id")] = None,
+) -> UUID | None:
+    """Take a launch's id from services alone: a user could name a launch of somebody else."""
+    return launch_id if Scope.BUILD in caller.scopes and caller.kind == "service" else None
+
+
 def build_view(build: Build, process: ProcessContext) -> BuildView:
     """Show a build, with links that lead through the hub's proxy."""
     base = f"{process.config.public}/services/builder/api/v1/builds/{build.id}"
@@ -74,4 +82,4 @@ AdminCaller = Annotated[Principal, Depends(get_admin)]
 Caller = Annotated[Requester, Depends(get_requester)]
 Process = Annotated[ProcessContext, Depends(get_process)]
 Services = Annotated[Factory, Depends(get_factory)]
-CorrelationId = Annotated[UUID | None, Header(alias="X-Heliostat-Correlation-Id")]
+CorrelationId = Annotated[UUID | None, Depends(get_correlation_id)]

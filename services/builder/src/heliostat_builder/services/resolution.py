@@ -73,6 +73,9 @@ class ResolutionService:
                 raise
             async with self._database.transaction() as connection:
                 await self._resolutions.write(connection, repository, ref, commit=commit, etag=etag)
+                if repository.read_commit(commit) is None and ref != commit:
+                    # A launch asks for what its plan said, perhaps when the API answers no more.
+                    await self._resolutions.write(connection, repository, commit, commit=commit, etag=None)
             return commit
 
     def _holds(self, known: Resolution, ref: str) -> bool:
