@@ -251,7 +251,7 @@ def build_tar(
 ) -> bytes:
     """Build a tar file with files first, and then whatever else."""
     output = io.BytesIO()
-    with tarfile.open(fileobj=output, mode=mode) as archive:
+    with tarfile.open(fileobj=output, mode=mode, format=tarfile.GNU_FORMAT) as archive:
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)

@@ -115,6 +115,12 @@ def build_device(name: str) -> tarfile.TarInfo:
     return build_link(name, "", tarfile.CHRTYPE)
 
 
+def build_negative(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size = -512
+    return info
+
+
 def build_encrypted() -> bytes:
     archive = bytearray(build_zip({"a": b"1"}))
     for sign, place in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
@@ -149,6 +155,7 @@ def build_wrong_checksum() -> bytes:
         ("x.tar.gz", build_tar({}, others=[build_device("dev")]), "neither a file"),
         ("x.tar.gz", build_tar({}, others=[build_link("h", "nowhere", tarfile.LNKTYPE)]), "damaged"),
         ("x.tar.gz", build_tar({"a": bytes(100_000)})[:-60], "damaged"),
+        ("x.tar.gz", build_tar({"a": b""}, others=[build_negative("b")]), "negative"),
     ],
 )
 def test_an_archive_that_means_harm_or_is_damaged_is_refused_whole(unpack, mirror, name, archive, reason):

@@ -201,6 +201,8 @@ def _list_zip(place: str) -> Iterator[Member]:
 def _list_tar(place: str) -> Iterator[Member]:
     with tarfile.open(place) as archive:
         for info in archive:
+            if info.size < 0:
+                raise RefusedError("archive", info.name, "it is damaged: its size is negative")
             if info.isdir():
                 continue
             if info.issym():
