@@ -54,8 +54,9 @@ async def test_only_services_say_to_which_launch_a_build_belongs(builder, git, a
     repository = git.create("ada/lens")
     launch_id = uuid4()
     for number, headers in enumerate((ada, SESSIONS)):
-        repository.commit({"a": str(number)})
-        await request(builder, {**headers, "X-Heliostat-Correlation-Id": str(launch_id)}, repository.url)
+        body = {"repo": repository.url, "ref": repository.commit({"a": str(number)})}
+        named = {**headers, "X-Heliostat-Correlation-Id": str(launch_id)}
+        assert (await builder.post("api/v1/builds", json=body, headers=named)).status_code == 202
     asked = text("SELECT correlation_id FROM events WHERE kind = 'build.requested.v1' ORDER BY position")
     async with database.transaction() as connection:
         assert list((await connection.execute(asked)).scalars()) == [None, launch_id]
