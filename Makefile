@@ -47,7 +47,7 @@ migrate: init ## bring the database of HELIOSTAT_MIGRATE_DATABASE_URL to the new
 
 ## Developing
 
-.PHONY: init-dev fmt lint types test test-unit test-js test-integration e2e bench openapi config-docs lock clean
+.PHONY: init-dev fmt lint types test test-unit test-js test-integration e2e screenshots bench openapi config-docs lock clean
 init-dev: ## as init, with the development tools
 	@$(PYTHON) deploy/local/bootstrap.py --dev
 
@@ -81,6 +81,9 @@ test-integration: init-dev ## each service with a real Postgres
 
 e2e: init-dev test-packages ## the whole stack: a real hub, a real JupyterLab, a real browser
 	$(PYTEST) tests/e2e $(ARGS)
+
+screenshots: init-dev test-packages ## take the pictures in docs/screenshots of the instance that make up runs (ARGS=launch for one)
+	$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
 bench: init-dev ## measure; writes JSON to bench-results/
 	$(BIN)/python -m benchmarks $(ARGS)
