@@ -112,12 +112,15 @@ def test_sharing_is_allowed_unless_the_policy_forbids_it() -> None:
 
 
 def test_sharing_may_be_forbidden_for_one_repository() -> None:
-    secret = override("secret", {"repository": "git.example/sun/*"}, sharing=False)
-    facts = {"action": SHARE, "user": "ada", "server_name": "a", "share_with": "group hpc"}
-    kept = decide_admission(policy(secret), AdmissionFacts(**facts, repository="https://git.example/sun/spots"))
+    secret = policy(override("secret", {"repository": "git.example/sun/*"}, sharing=False))
+    spots, rocks = (
+        AdmissionFacts(action=SHARE, user="ada", server_name="a", repository=repository, share_with="group hpc")
+        for repository in ("https://git.example/sun/spots", "https://git.example/moon/rocks")
+    )
+    kept = decide_admission(secret, spots)
     assert kept.refusal is not None
     assert kept.refusal.message == "Servers of https://git.example/sun/spots may not be shared"
     assert kept.effective.source["sharing"] == "secret"
-    free = decide_admission(policy(secret), AdmissionFacts(**facts, repository="https://git.example/moon/rocks"))
+    free = decide_admission(secret, rocks)
     assert free.refusal is None
     assert free.message == "Server 'a' may be shared with group hpc"
