@@ -79,7 +79,7 @@ class FakeServers:
             app.get(f"{path}/progress")(self._progress)
 
     def fail_on(self, action: str, status: int, message: str = "broken", *, times: int = 1) -> None:
-        """Answer the next requests of an action (``POST``, ``GET``, ``DELETE``, ``progress``) with an error."""
+        """Answer the next requests of an action (a method, ``progress`` or ``tokens``) with an error."""
         self._failures.setdefault(action, []).extend([(status, message)] * times)
 
     def add(self, user: str, name: str | None = None, *, ready: bool = True) -> FakeServer:
@@ -101,7 +101,8 @@ class FakeServers:
     async def _fail(self, request: Request, call_next: Any) -> Response:
         path = request.url.path
         if path.startswith("/hub/api/users"):
-            action = "progress" if path.endswith("/progress") else request.method
+            last = path.rpartition("/")[2]
+            action = last if last in {"progress", "tokens"} else request.method
             self.requests[action] += 1
             if self._failures.get(action):
                 status, message = self._failures[action].pop(0)

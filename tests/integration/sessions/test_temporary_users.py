@@ -34,6 +34,12 @@ async def test_somebody_without_a_sign_in_gets_a_server_and_what_opens_only_it(w
     assert (grant.temporary, grant.origins) == (True, [ORIGIN])
 
 
+async def test_a_hub_that_is_away_for_a_moment_costs_nobody_their_server(world: World, service: Service) -> None:
+    world.hub.servers.fail_on("tokens", 503)
+    transcript = await read_stream(service.client, SPEC)
+    assert transcript.last["phase"] == "ready"
+
+
 async def test_an_anonymous_caller_comes_back_by_id_only(world: World, service: Service) -> None:
     world.hub.servers.released.clear()
     left = await read_stream(service.client, SPEC, until="launching")

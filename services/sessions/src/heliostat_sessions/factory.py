@@ -205,6 +205,7 @@ class Factory:
                 database=database, launches=self.launch_storage, tails=open_.tails, wakeups=wakeups
             ),
             builder=open_.builder,
+            plans=self.plans,
             temporary_users=self.temporary_users,
             feeds=open_.feeds,
             places=self.places,

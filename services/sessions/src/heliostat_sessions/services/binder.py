@@ -37,6 +37,7 @@ from ..errors import InternalError
 from .build_feed import BuildFeedService
 from .launch_feed import LaunchFeedService, WatchedFeedResponse
 from .launches import LaunchService
+from .planning import PlanService
 from .temporary_users import TemporaryUserService
 
 _PAUSE = timedelta(seconds=1)
@@ -45,10 +46,10 @@ _FIRST, _WAITING, _DONE = (0, 0, 0), (0, 0, 1), (1, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message and its place; none for one that belongs to no launch or build yet."""
+    """A message and where a reader who has it goes on: a place, or one of the ids for what has none."""
 
     message: Message
-    place: Place | None = None
+    place: Place | str = BEGUN
 
 
 class BinderService:
@@ -71,6 +72,7 @@ class BinderService:
         feed: LaunchFeedService,
         builds: BuildFeedService,
         builder: BuilderClient,
+        plans: PlanService,
         temporary_users: TemporaryUserService,
         feeds: Feeds,
         watchers: Gauge,
@@ -82,6 +84,7 @@ class BinderService:
         self._feed = feed
         self._builds = builds
         self._builder = builder
+        self._plans = plans
         self._temporary_users = temporary_users
         self._feeds = feeds
         self._watchers = watchers
@@ -107,20 +110,27 @@ class BinderService:
         )
 
     async def _produce(self, entries: AsyncGenerator[Entry], *, reader: str) -> AsyncGenerator[list[Frame]]:
-        """Write messages as frames, whatever happens to them, and hold the stream open after the last."""
+        """Write messages as frames, whatever happens to them, and hold the stream open after the last.
+
+        A launch goes on when its stream cannot, and then the failure has the id from which a reader comes back to it.
+        """
+        place: Place | str = ENDED
         try:
             async with aclosing(entries):
                 async for entry in entries:
+                    place = entry.place if isinstance(entry.place, Place) else place
                     yield [self._build_frame(entry, reader)]
         except HeliostatError as error:
-            yield [Frame(id=(1,), data=build_refusal_frame(build_request_failure(error)))]
-        except Exception as error:  # noqa: BLE001 the edge of the process: a client of BinderHub knows no other status than 200
+            back = place if isinstance(error, UnavailableError) else ENDED
+            yield [self._build_frame(Entry(build_request_failure(error), back), reader)]
+        except Exception as error:  # noqa: BLE001 the edge of the process: these clients know no other status than 200
             self._log.error("binder stream failed", error=repr(error), exc_info=error)
-            yield [Frame(id=(1,), data=build_refusal_frame(build_failure(InternalError(), status=500)))]
+            yield [self._build_frame(Entry(build_failure(InternalError(), status=500), place), reader)]
         await asyncio.sleep(self._linger.total_seconds())
 
     def _build_frame(self, entry: Entry, reader: str) -> Frame:
-        event_id = BEGUN if entry.place is None else self._places.write(entry.place, reader=reader)
+        place = entry.place
+        event_id = self._places.write(place, reader=reader) if isinstance(place, Place) else place
         return Frame(id=(0,), data=_encode(event_id, entry.message))
 
     def _return_to(self, place: Place, ask: BinderAsk, by: Principal) -> AsyncGenerator[Entry]:
@@ -146,7 +156,7 @@ class BinderService:
         request = LaunchRequest(repo=ask.link.spec, provider=ask.link.provider, spec=True)
         if by.name:
             return (await self._launches.request(request, key=None, by=by)).id
-        await self._builder.read_plan(_build_request(ask), user="")  # nobody is made for what cannot be launched
+        await self._plans.read(_build_request(ask), user="")  # nobody is made for what cannot be launched
         user = await self._temporary_users.create()
         view = await self._launches.request(request, key=None, by=user, temporary=True)
         await self._temporary_users.assign(user.name, view.id)
@@ -170,7 +180,12 @@ class BinderService:
         """Make what opens the server of somebody without a sign-in; for others, what only looks like BinderHub's."""
         if by.name:
             return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
-        return await self._temporary_users.create_token(launch_id)
+        lost = None
+        while True:
+            try:
+                return await self._temporary_users.create_token(launch_id)
+            except UnavailableError as error:
+                lost = await self._wait_out(error, lost)
 
     async def _watch_patiently(self, launch_id: UUID) -> AsyncGenerator[LaunchEvent]:
         """Watch a launch across outages of the database: to these clients an ended stream is a failed launch."""
@@ -184,23 +199,28 @@ class BinderService:
                             if _read_position(event) > seen:
                                 seen = _read_position(event)
                                 yield event
-            except UnavailableError:
-                lost = lost or datetime.now(UTC)
-                if datetime.now(UTC) - lost > self._patience:
-                    raise
-                await asyncio.sleep(_PAUSE.total_seconds())
+            except UnavailableError as error:
+                lost = await self._wait_out(error, lost)
             else:
                 return
 
+    async def _wait_out(self, error: UnavailableError, since: datetime | None) -> datetime:
+        """Wait a moment of an outage and return when it began; raise its error when it takes too long."""
+        since = since or datetime.now(UTC)
+        if datetime.now(UTC) - since > self._patience:
+            raise error
+        await asyncio.sleep(_PAUSE.total_seconds())
+        return since
+
     async def _build(self, ask: BinderAsk, by: Principal) -> AsyncGenerator[Entry]:
-        plan = await self._builder.read_plan(_build_request(ask), user=by.name)
+        plan = await self._plans.read(_build_request(ask), user=by.name)
         if plan.decision is PlanDecision.HIT:
-            yield Entry(build_image_ready(plan, found=True))
+            yield Entry(build_image_ready(plan, found=True), ENDED)
             return
         pinned = BuildRequest(repo=plan.repo, ref=plan.commit, provider=plan.provider)
         build = await self._builder.ensure_build(pinned, user=by.name, groups=by.groups)
         if build.state is BuildState.SUCCEEDED:
-            yield Entry(build_image_ready(plan, found=True))
+            yield Entry(build_image_ready(plan, found=True), ENDED)
             return
         async with aclosing(self._follow_build(build.id, after=_FIRST)) as entries:
             async for entry in entries:
