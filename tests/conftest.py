@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 from heliostat_core.database import Database
+from hypothesis import settings
 from pydantic import SecretStr
 
 from tests.support.golden import Golden
 from tests.support.hub import FakeHub, running_hub
 from tests.support.postgres import Postgres, running_postgres
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
