@@ -120,6 +120,14 @@ def start(stack: Stack, user: str, *, token: str, server: str = "made") -> httpx
     return stack.api("POST", f"users/{user}/servers/{server}", token=token, json={"user_options": None})
 
 
+def start_default(stack: Stack, user: str) -> str:
+    """Ask for the default server, of which there is always a record, and return what is said of the failure."""
+    asked = stack.api("POST", f"users/{user}/server", token=BINDER_TOKEN)
+    told = asked if asked.status_code == 403 else stack.api("GET", f"users/{user}/server/progress")
+    wait_for(lambda: stack.api("GET", f"users/{user}").json()["servers"] == {})
+    return told.text
+
+
 def server_names(stack: Stack, user: str) -> set[str]:
     return set(stack.api("GET", f"users/{user}?include_stopped_servers=1").json()["servers"]) - {""}
 
@@ -209,6 +217,7 @@ def test_an_account_that_is_locked_or_removed_later_can_do_nothing_any_more(
         for name, why in (("leaver", "Your account is locked"), ("gone", "no account of this name any more")):
             by_service = start(stack, name, token=BINDER_TOKEN)
             assert (by_service.status_code, why in by_service.json()["message"]) == (403, True)
+            assert why in start_default(stack, name)
             assert start(stack, name, token=tokens[name]).status_code == 403
             assert server_names(stack, name) == set()
             wait_for(partial(is_refused, stack, tokens[name]))

@@ -111,12 +111,14 @@ class AdmissionGate:
 
     async def _admit_creation(self, user: Any, server_name: str, handler: Any) -> None:
         _check_slug(server_name)
+        starts = handler.request.method != "PUT"
         if isinstance(handler.authenticator, RecheckedAuthenticator):
-            await handler.authenticator.admit_creation(user)  # first: it brings the user's groups up to date
+            # First, since it brings the user's groups up to date.
+            await handler.authenticator.admit_creation(user, starts=starts)
         key = (user.name, server_name)
         grant = await self._grants.choose(*key, _read_user_options(handler))
         await self._desk.admit(AdmissionAction.CREATE, user=user, server_name=server_name, grant=grant)
-        if handler.request.method == "PUT":
+        if not starts:
             return
         # This request also starts the server. Once the hub has begun with that it keeps the record whatever happens,
         # so everything that can refuse is asked now, and the verdict is used once by `admit_start`.

@@ -91,8 +91,8 @@ class RecheckedAuthenticator(Authenticator):  # type: ignore[misc]  # jupyterhub
         if self._confirmed.pop(user.name, -math.inf) + _SAME_START.total_seconds() < monotonic():
             await self._admit(user)
 
-    async def admit_creation(self, user: Any) -> None:
-        """Ask before a server's record is made, so that a refusal leaves none.
+    async def admit_creation(self, user: Any, *, starts: bool) -> None:
+        """Ask before a server's record is made, so that a refusal leaves none; ``starts``: a start follows at once.
 
         Raises
         ------
@@ -100,7 +100,8 @@ class RecheckedAuthenticator(Authenticator):  # type: ignore[misc]  # jupyterhub
             The user may not be one any more, or nobody can say.
         """
         await self._admit(user)
-        self._confirmed[user.name] = monotonic()
+        if starts:
+            self._confirmed[user.name] = monotonic()
 
     async def _admit(self, user: Any) -> None:
         if not self._has_account(user):
