@@ -52,3 +52,13 @@ def test_a_guest_is_not_offered_to_start_what_only_its_owner_can(stack: Stack) -
     assert 'id="start"' not in seen.text
     assert "only ara can start it" in seen.text
     stack.delete_server("ara", "still")
+
+
+def test_stop_on_the_page_of_a_start_means_the_server_that_starts(stack: Stack) -> None:
+    stack.add_user("ara")
+    stack.api("POST", "users/ara/servers/slow", json={}).raise_for_status()
+    with stack.sign_in("ara") as browser:
+        page = browser.get("/hub/spawn-pending/ara/slow").text
+    assert "The server slow is starting" in page
+    assert 'hub.stop_named_server("ara", "slow", answers)' in page
+    stack.delete_server("ara", "slow")

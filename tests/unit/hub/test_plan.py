@@ -34,6 +34,10 @@ def test_kernels_are_not_on_the_network_all_servers_share() -> None:
     assert "--KernelManager.transport=ipc" in build_command(Path("/base"))
 
 
+def test_access_that_was_taken_back_is_noticed_within_half_a_minute() -> None:
+    assert "--HubOAuth.cache_max_age=30" in build_command(Path("/base"))
+
+
 def test_unset_variables_are_left_out() -> None:
     assert build_variables({"A": "1", "B": None}, activity_url="http://x") == {
         "A": "1",

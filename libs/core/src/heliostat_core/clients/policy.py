@@ -23,12 +23,9 @@ class PolicyClient(PeerClient):
         answer = await self.request("POST", "api/v1/decisions/admission", json=request.model_dump(mode="json"))
         return AdmissionView.model_validate(answer)
 
-    async def read_effective(
-        self, user: str, *, groups: Sequence[str], repository: str | None = None
-    ) -> EffectivePolicyView:
+    async def read_effective(self, user: str, *, groups: Sequence[str]) -> EffectivePolicyView:
         """Read the rules in force for a user of these groups, and what is left of them."""
-        about = {"user": user, "group": list(groups)} | ({"repository": repository} if repository else {})
-        answer = await self.request("GET", "api/v1/policy", params=about)
+        answer = await self.request("GET", "api/v1/policy", params={"user": user, "group": list(groups)})
         return EffectivePolicyView.model_validate(answer)
 
     async def judge_idle(self, request: IdleRequest) -> IdleDecisions:
