@@ -145,6 +145,20 @@ def test_binderhub_client_is_told_why_it_failed(public: Stack, page: Page, demo:
     assert (failed["phase"], failed["reason"]) == ("failed", "ref_not_found")
 
 
+def test_our_pages_launch_for_somebody_without_a_sign_in(public: Stack, page: Page, demo: str) -> None:
+    page.goto(f"{public.url}/services/binder/")
+    page.get_by_label("Repository").fill(demo)
+    page.get_by_label("Repository").press("Enter")
+    page.wait_for_url("**/v2/git/**")
+    page.locator("#log").get_by_text("Waiting for build").wait_for()
+    page.reload()
+    page.wait_for_url("**/user/temporary-*/*/lab**")
+    page.locator(".jp-DirListing-item", has_text="answer.txt").wait_for()
+    with public.client(public.api_token) as hub:
+        users = [user["name"] for user in hub.get("/hub/api/users").json()]
+    assert len([name for name in users if name.startswith("temporary-")]) == 1, "a reload launches nothing again"
+
+
 def test_thebe_runs_a_cell_for_somebody_without_a_sign_in(public: Stack, page: Page, demo: str) -> None:
     before = set((public.state / "volumes").iterdir())
     page.goto("/thebe")

@@ -67,6 +67,17 @@ async def test_a_link_that_leads_out_of_the_server_is_a_page_that_says_so(servic
     assert "https://evil.example/x" in page.text
 
 
+async def test_where_anybody_may_launch_form_and_links_need_no_sign_in(world: World) -> None:
+    service = await world.start(anonymous_launches=True)
+    form = await service.client.get("")
+    assert (form.status_code, 'data-guest="true"' in form.text) == (200, True)
+    page = await service.client.get("v2/git/https%3A%2F%2Fgit.example%2Fdemo/main?filepath=a.ipynb")
+    assert 'data-opening="lab/tree/a.ipynb"' in page.text
+    stream = page.text.split('data-stream="')[1].split('"')[0]
+    assert stream.startswith("/services/binder/build/git/https%3A%2F%2Fgit.example%2Fdemo/main?build_token=")
+    assert (await service.client.get("launches/nonsense")).status_code == 302, "what is somebody's needs one"
+
+
 async def test_a_page_that_does_not_exist_is_a_page_too(world: World, service: Service) -> None:
     await sign_in(world, service, "alice", "/services/binder/")
     page = await service.client.get("launches/nonsense")

@@ -5,7 +5,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TypedDict
 
 from fastapi import FastAPI
@@ -13,7 +12,6 @@ from heliostat_core.metrics import create_registry
 from heliostat_core.serve import run_service
 from heliostat_core.web import create_health_router, create_service_app, under
 from starlette.middleware.cors import CORSMiddleware
-from starlette.staticfiles import StaticFiles
 
 from .background import build_jobs
 from .config import BASE_PATH, SessionsConfig
@@ -33,9 +31,9 @@ from .handlers import (
     sessions,
     shares,
 )
+from .handlers.static_files import StaticPages
 
 SERVICE = "sessions"
-_STATIC = Path(__file__).parent / "static"
 _REQUEST_HEADERS = ["Authorization", "Cache-Control", "Idempotency-Key", "Last-Event-ID", "X-XSRFToken"]
 """What pages of allowed origins may send besides the ordinary. Cookies are not among it."""
 _RESPONSE_HEADERS = ["Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Request-ID"]
@@ -98,7 +96,7 @@ def create_app(config: SessionsConfig) -> FastAPI:
             allow_headers=_REQUEST_HEADERS,
             expose_headers=_RESPONSE_HEADERS,
         )
-    app.mount(f"{BASE_PATH}static", StaticFiles(directory=_STATIC), name="static")
+    app.mount(f"{BASE_PATH}static", StaticPages(), name="static")
     return app
 
 

@@ -12,9 +12,10 @@ from heliostat_core.errors import UnauthenticatedError
 
 from ..config import BASE_PATH
 from ..domain.binder_links import BinderLink, read_binder_link
-from .dependencies import Browser, Services
+from .binder_readers import read_page_host
+from .dependencies import Browser, Services, get_process
 from .login import read_target
-from .rendering import PageRoute, Visitor, get_viewer, render
+from .rendering import Guest, PageRoute, Visitor, get_viewer, render
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -25,7 +26,7 @@ _RECENT = 10
 async def get_home(
     *,
     request: Request,
-    visitor: Visitor,
+    visitor: Guest,
     services: Services,
     provider: Annotated[str, Query(max_length=20)] = "",
     repo: Annotated[str, Query(max_length=4000)] = "",
@@ -34,7 +35,7 @@ async def get_home(
     kind: Literal["file", "url"] = "file",
 ) -> Response:
     providers = await services.plans.list_providers()
-    launches = await services.launches.list_of_user(visitor.caller.name, under_way=False)
+    launches = await services.launches.list_of_user(visitor.caller.name, under_way=False) if visitor else []
     return render(
         request,
         "home.html",
@@ -62,7 +63,11 @@ async def get_link_page(
     try:
         await get_viewer(request, services, browser)
     except UnauthenticatedError:
-        return render(request, "sign_in.html", target=read_target(request), **texts)
+        target = read_target(request)
+        if not get_process(request).config.anonymous_launches:
+            return render(request, "sign_in.html", target=target, **texts)
+        token = services.build_tokens.mint(audience=link.audience, origin=read_page_host(request), user=None)
+        return render(request, "guest.html", launch=None, link=link, build_token=token, target=target, **texts)
     body = {"provider": link.provider, "repo": link.spec, "spec": True, "urlpath": link.urlpath, "new": new}
     return render(request, "launch.html", launch=None, body=body, now=datetime.now(UTC), **texts)
 

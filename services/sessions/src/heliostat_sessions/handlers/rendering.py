@@ -62,6 +62,22 @@ async def get_viewer(request: Request, services: Services, browser: Browser) -> 
     return viewer
 
 
+async def get_guest(request: Request, services: Services, browser: Browser) -> Viewer | None:
+    """Find out who looks at a page that is also for people without a sign-in, where anonymous launches are allowed.
+
+    Raises
+    ------
+    UnauthenticatedError
+        Nobody who is signed in, and they are not allowed.
+    """
+    try:
+        return await get_viewer(request, services, browser)
+    except UnauthenticatedError:
+        if get_process(request).config.anonymous_launches:
+            return None
+        raise
+
+
 async def get_admin_viewer(viewer: Annotated[Viewer, Depends(get_viewer)]) -> Viewer:
     """Let only administrators pass."""
     viewer.caller.require(Scope.ADMIN)
@@ -69,6 +85,7 @@ async def get_admin_viewer(viewer: Annotated[Viewer, Depends(get_viewer)]) -> Vi
 
 
 Visitor = Annotated[Viewer, Depends(get_viewer)]
+Guest = Annotated[Viewer | None, Depends(get_guest)]
 AdminVisitor = Annotated[Viewer, Depends(get_admin_viewer)]
 
 

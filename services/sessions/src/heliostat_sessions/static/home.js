@@ -10,6 +10,7 @@ const fields = form.elements;
 const providers = JSON.parse(form.dataset.providers);
 const badge = new URL("badge_logo.svg", form.dataset.publicBase).href;
 const value = (name) => fields[name].value.trim();
+const guest = form.dataset.guest === "true"; // nobody who is signed in: a link is all there is
 const chosen = () => providers.find(({ id }) => id === fields.provider.value);
 
 form.addEventListener("input", (event) => {
@@ -76,7 +77,7 @@ function readSource() {
 
 const plan = later(async (signal) => {
   for (const name of ["provider", "repo", "ref"]) showProblem(name, "");
-  if (!value("repo")) return;
+  if (!value("repo") || guest) return;
   find("plan").setAttribute("aria-busy", "true");
   try {
     showPlan(await send("POST", "plans", readSource(), { signal }));
@@ -132,14 +133,19 @@ function showProblem(name, message) {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (guest && find("link").value) {
+    location.assign(find("link").value);
+    return;
+  }
   const button = form.querySelector("[type=submit]");
   for (const name of ["", "provider", "repo", "ref", "path", "server_name"]) showProblem(name, "");
-  const body = { ...readSource(), new: fields.new.checked };
+  const body = readSource();
   if (value("path")) body[fields.kind.value === "url" ? "urlpath" : "path"] = value("path");
-  if (value("server_name")) body.server_name = value("server_name");
   button.disabled = true;
   try {
     if (!body.repo) throw new Problem(0, { message: "Name a repository", field: "repo" });
+    body.new = fields.new.checked;
+    if (value("server_name")) body.server_name = value("server_name");
     const { id } = await send("POST", "launches", body);
     location.assign(`${base}launches/${id}#open`);
   } catch (error) {

@@ -1,8 +1,9 @@
 // The page of a launch: it begins one when it is opened by a link, then shows what happens until the server is there.
 import { base, Problem, send } from "./api.js";
+import { showPhases } from "./bar.js";
 import { findFailure } from "./finding.js";
 import { LogView } from "./log.js";
-import { advance, describePhase, formatElapsed, measurePhase, NOTHING, PHASES } from "./phases.js";
+import { advance, NOTHING } from "./phases.js";
 
 const RETRY = 2000; // milliseconds before another connection where the browser gave up
 const SILENCE = 20000; // milliseconds; more than the service's heartbeat
@@ -159,20 +160,6 @@ function buildServer({ name, state, repo }) {
   return item;
 }
 
-function showPhases() {
-  const now = Date.now() + ahead;
-  for (const item of find("phases").children) {
-    const { phase } = item.dataset;
-    const state = describePhase(phases, phase);
-    const time = measurePhase(phases, phase, now);
-    if (item.dataset.state !== state) {
-      item.dataset.state = state;
-      item.querySelector(".said").textContent = state;
-    }
-    item.querySelector(".elapsed").textContent = time === null ? "" : formatElapsed(time);
-  }
-}
-
 find("cancel").addEventListener("click", () => {
   find("cancel").disabled = true;
   send("DELETE", `launches/${id}`).catch((error) => {
@@ -197,6 +184,6 @@ find("again").addEventListener("click", async () => {
 });
 
 if (location.hash === "#open") history.replaceState(null, "", location.pathname);
-setInterval(showPhases, 500);
+setInterval(() => showPhases(find("phases"), phases, Date.now() + ahead), 500);
 if (id) connect();
 else begin();

@@ -2,7 +2,11 @@
 
 export const PHASES = ["resolve", "build", "launch", "ready"];
 
-const PHASE_OF = { request: "resolve", plan: "build", build: "build", admit: "launch", spawn: "launch", ready: "ready" };
+const PHASE_OF = {
+  request: "resolve", plan: "build", build: "build", admit: "launch", spawn: "launch", ready: "ready",
+  // BinderHub's words
+  waiting: "resolve", fetching: "build", building: "build", built: "launch", launching: "launch",
+};
 
 /** What is known before the first message; `begun` holds when each phase began, in milliseconds. */
 export const NOTHING = Object.freeze({ begun: {}, current: "resolve", outcome: null, ended: null });
