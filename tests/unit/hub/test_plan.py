@@ -1,5 +1,6 @@
 """What a server is started with."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,24 @@ def test_kernels_are_not_on_the_network_all_servers_share() -> None:
 
 def test_access_that_was_taken_back_is_noticed_within_half_a_minute() -> None:
     assert "--HubOAuth.cache_max_age=30" in build_command(Path("/base"))
+
+
+def test_only_pages_of_granted_origins_may_use_a_server() -> None:
+    (option,) = (
+        part
+        for part in build_command(Path("/base"), origins=["https://docs.example", "http://127.0.0.1:8000"])
+        if "allow_origin" in part
+    )
+    pattern = option.partition("=")[2]
+    assert re.match(pattern, "https://docs.example")
+    for other in ("https://docs.example.evil", "https://docsXexample", "http://127.0.0.1:80001", "x://docs.example"):
+        assert not re.match(pattern, other)
+    assert not any("allow_origin" in part for part in build_command(Path("/base")))
+
+
+def test_only_a_temporary_users_server_takes_a_token_from_a_url() -> None:
+    assert "JUPYTERHUB_ALLOW_TOKEN_IN_URL" not in build_variables({}, activity_url="http://x")
+    assert build_variables({}, activity_url="http://x", temporary=True)["JUPYTERHUB_ALLOW_TOKEN_IN_URL"] == "1"
 
 
 def test_unset_variables_are_left_out() -> None:
