@@ -121,5 +121,7 @@ async def test_deleting_a_default_server_ends_its_shares(world: World, service: 
     assert world.hub.shares.granted == {("alice", ""): [("user", "bob")]}
     answer = await service.client.delete("api/v1/sessions/~default", headers=alice)
     assert answer.status_code == 202
+    again = await service.client.post("api/v1/sessions/~default/shares", json={"user": "bob"}, headers=alice)
+    assert again.status_code in {404, 409}  # being deleted, or deleted already
     assert world.hub.shares.granted == {}
     assert (await list_kinds(world))[-1] == "session.unshared.v1"

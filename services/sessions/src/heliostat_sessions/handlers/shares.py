@@ -15,6 +15,7 @@ from ..errors import (
     GuestIsOwnerError,
     GuestUnknownError,
     HubRefusedError,
+    SessionBusyError,
     ShareScopeMissingError,
 )
 from .dependencies import CallerToken, Owner, Services, User
@@ -43,6 +44,7 @@ async def get_shares(*, name: Name, owner: Owner, token: CallerToken, services: 
     summary="Give a user or a group access to a server of yours; who has it keeps it",
     responses=documented(
         NotFoundError,
+        SessionBusyError,
         GuestUnknownError,
         GuestIsOwnerError,
         AdmissionRefusedError,

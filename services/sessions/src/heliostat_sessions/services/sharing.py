@@ -17,7 +17,7 @@ from ..domain.ledger import Session
 from ..domain.refusals import build_refusal
 from ..domain.shares import Guest, Share
 from ..domain.urls import build_server_path
-from ..errors import AdmissionRefusedError, GuestIsOwnerError
+from ..errors import AdmissionRefusedError, GuestIsOwnerError, SessionBusyError
 from ..storage.hub_shares import HubShareClient
 from ..storage.sessions import SessionStorage
 from .ledger import SessionLedger
@@ -76,10 +76,13 @@ class SharingService:
 
         Raises
         ------
-        NotFoundError, GuestIsOwnerError, GuestUnknownError, AdmissionRefusedError, ShareScopeMissingError
+        NotFoundError, SessionBusyError, GuestIsOwnerError, GuestUnknownError, AdmissionRefusedError,
+        ShareScopeMissingError
             It may not be.
         """
         session = await self._read(by.name, name)
+        if session.deleting:
+            raise SessionBusyError(name=name, doing="being deleted")
         if guest == Guest("user", by.name):
             raise GuestIsOwnerError
         admission = await self._admit(session, guest, by)
