@@ -7,7 +7,8 @@ const gh = { id: "gh", detect: { regex: "^(https?://github\\.com/)?(?<repo>.*[^/
 const gl = { id: "gl", detect: { regex: "^(https?://gitlab\\.com/)?(?<repo>.*[^/])/?" }, repo: { urlEncode: true }, ref: { enabled: true, default: "HEAD" } };
 const git = { id: "git", repo: { urlEncode: true }, ref: { enabled: true, default: "HEAD" } };
 const zenodo = { id: "zenodo", repo: {}, ref: { enabled: false } };
-const PROVIDERS = [gh, gl, git, zenodo];
+const record = (id) => ({ id, repo: {}, ref: { enabled: false } });
+const PROVIDERS = [gh, gl, git, zenodo, ...["figshare", "hydroshare", "dataverse", "ckan"].map(record)];
 const read = (text) => recognise(text, PROVIDERS);
 
 test("addresses of repositories fill provider and repository", () => {
@@ -27,6 +28,21 @@ test("DOIs are recognised however they are written", () => {
   for (const text of ["10.5281/zenodo.3242074", "doi:10.5281/zenodo.3242074", "https://doi.org/10.5281/zenodo.3242074"]) {
     assert.deepEqual(read(text), { provider: "zenodo", repo: "10.5281/zenodo.3242074" });
   }
+});
+
+test("pages of records are recognised", () => {
+  const address = "https://www.hydroshare.org/resource/b8f6eae9d89241cf8b5904033460af61";
+  for (const [text, provider, repo] of [
+    ["https://zenodo.org/records/3242074#files", "zenodo", "10.5281/zenodo.3242074"],
+    ["https://figshare.com/articles/dataset/A_title/9782777/1", "figshare", "10.6084/m9.figshare.9782777.v1"],
+    [`${address}/`, "hydroshare", address],
+    ["https://doi.org/10.4211/hs.b8f6", "hydroshare", "10.4211/hs.b8f6"],
+    ["10.7910/DVN/TJCLKP", "dataverse", "10.7910/DVN/TJCLKP"],
+    ["https://data.example/dataset.xhtml?persistentId=doi:10.7910/DVN/TJCLKP&version=1.0", "dataverse", "10.7910/DVN/TJCLKP"],
+    ["https://ckan.example/en/dataset/spectra", "ckan", "https://ckan.example/en/dataset/spectra"],
+    ["https://github.com/dataset/spectra", "gh", "dataset/spectra"],
+  ]) assert.deepEqual(read(text), { provider, repo });
+  assert.equal(recognise("https://hydro.example/resource/1", PROVIDERS, record("hydroshare")), null);
 });
 
 test("links that launch are read back, from any binder", () => {

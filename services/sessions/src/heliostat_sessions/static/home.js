@@ -26,7 +26,7 @@ form.addEventListener("input", (event) => {
 fields.repo.addEventListener("change", () => fill("insertFromPaste"));
 
 function fill(inputType) {
-  const found = inputType === "insertFromPaste" && recognise(fields.repo.value, providers);
+  const found = inputType === "insertFromPaste" && recognise(fields.repo.value, providers, chosen());
   if (!found || (found.provider === fields.provider.value && found.repo === fields.repo.value)) return;
   for (const name of ["provider", "repo", "ref", "path", "kind"]) {
     if (found[name] !== undefined) fields[name].value = found[name];

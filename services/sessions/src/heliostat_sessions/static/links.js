@@ -2,17 +2,27 @@
 // api/repoproviders does: { id, detect: { regex }, repo: { urlEncode }, ref: { enabled, default } }.
 
 const DOI = /^(?:https?:\/\/(?:dx\.)?doi\.org\/|doi:\s*)?(10\.\d{4,9}\/\S+)$/i;
-const DOI_HOMES = [[/zenodo/i, "zenodo"], [/figshare/i, "figshare"]];
+// Whose a DOI is; every institution has a Dataverse with a prefix of its own.
+const DOI_HOMES = [[/zenodo/i, "zenodo"], [/figshare/i, "figshare"], [/^10\.4211\/hs/i, "hydroshare"], [/^/, "dataverse"]];
+// Pages of records, and what to keep of their addresses.
+const RECORDS = [
+  [/^https?:\/\/zenodo\.org\/records?\/(\d+)/, "zenodo", ([, id]) => `10.5281/zenodo.${id}`],
+  [/^https?:\/\/(?:[\w-]+\.)?figshare\.com\/articles\/(?:[^/]+\/){1,2}(\d+)(?:\/(\d+))?\/?$/, "figshare",
+    ([, id, version]) => `10.6084/m9.figshare.${id}${version ? `.v${version}` : ""}`],
+  [/^https?:\/\/(?:www\.)?hydroshare\.org\/resource\/[0-9a-f]{32}/, "hydroshare", ([address]) => address],
+  [/[?&]persistentId=(?:doi:)?(10\.\d{4,9}\/[^&#\s]+)/i, "dataverse", ([, doi]) => doi],
+  [/^https?:\/\/[^/]+\/(?:[^?#]*\/)?dataset\/[^?#]+(?:\?activity_id=[\w-]+)?/, "ckan", ([address]) => address],
+];
 const BINDER_LINK = /^https?:\/\/[^?#]*?\/v2\/([a-z0-9_-]+)\/([^?#]+)(?:\?([^#]*))?/;
 const INSIDE = /^(https?:\/\/.+?)\/(?:-\/)?(tree|blob)\/([^/?#]+)(?:\/([^?#]*))?/;
 
 /**
- * Read what somebody pasted. Returns the fields it fills (provider, repo, ref, path, kind), or null when it is nothing
+ * Read what somebody pasted while a provider was chosen. Returns the fields it fills (provider, repo, ref, path, kind), or null when it is nothing
  * that is recognised. A branch whose name has a slash cannot be told from a folder in an address; it is taken as one part.
  */
-export function recognise(text, providers) {
+export function recognise(text, providers, chosen) {
   const written = text.trim();
-  return readBinderLink(written, providers) ?? readInside(written, providers) ?? readRepository(written, providers);
+  return readBinderLink(written, providers) ?? readInside(written, providers) ?? readRepository(written, providers) ?? readRecord(written, providers) ?? readAddress(written, providers, chosen);
 }
 
 function readBinderLink(text, providers) {
@@ -34,7 +44,7 @@ function readBinderLink(text, providers) {
 
 function readInside(text, providers) {
   const match = INSIDE.exec(text);
-  const found = match && readRepository(match[1], providers);
+  const found = match && (readRepository(match[1], providers) ?? readAddress(match[1], providers));
   return found && { ...found, ref: decode(match[3]), path: decode(match[4] ?? "").replace(/\/$/, ""), kind: "file" };
 }
 
@@ -44,10 +54,24 @@ function readRepository(text, providers) {
     // The expression takes everything, and leaves out of an address of its provider's what is before the repository.
     if (repo && !text.startsWith(repo)) return { provider: id, repo: repo.replace(/\.git$/, "") };
   }
+  return null;
+}
+
+function readRecord(text, providers) {
+  const known = (id) => providers.some((provider) => provider.id === id);
+  for (const [pattern, provider, build] of RECORDS) {
+    const match = pattern.exec(text);
+    if (match && known(provider)) return { provider, repo: build(match) };
+  }
   const doi = DOI.exec(text)?.[1];
-  const home = doi && DOI_HOMES.find(([sign]) => sign.test(doi))?.[1];
-  if (home && providers.some(({ id }) => id === home)) return { provider: home, repo: doi };
-  return /^https?:\/\/[^/]+\/./.test(text) && providers.some(({ id }) => id === "git") ? { provider: "git", repo: text } : null;
+  const home = doi && DOI_HOMES.find(([sign]) => sign.test(doi))[1];
+  return home && known(home) ? { provider: home, repo: doi } : null;
+}
+
+/** Any other address is one of a git repository, unless a provider of records was chosen, which have hosts we do not know. */
+function readAddress(text, providers, chosen) {
+  const git = providers.some(({ id }) => id === "git") && chosen?.ref.enabled !== false;
+  return git && /^https?:\/\/[^/]+\/./.test(text) ? { provider: "git", repo: text } : null;
 }
 
 /** The link that launches: `<base>v2/<provider>/<spec>?…`, as BinderHub's. `kind` says what a path is: `file` or `url`. */
