@@ -85,7 +85,7 @@ async def test_a_cancelled_build_stops_at_once_with_all_its_processes(builder, e
     async def is_gone() -> bool:
         return not (state / "staging" / "builds" / found["id"]).exists()
 
-    await wait_until(is_gone, seconds=10)
+    await wait_until(is_gone)
     assert (await follow(builder, found["id"], ada))[0] == lines
     again = await builder.delete(f"api/v1/builds/{found['id']}", headers=ada)
     assert (again.status_code, again.json()["code"]) == (409, "build_ended")
