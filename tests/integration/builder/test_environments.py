@@ -17,8 +17,8 @@ async def test_an_environment_was_used_when_a_server_with_it_was_last_started(bu
             await connection.execute(insert(environments).values(**row))
         for started, ended in ((kept, None), (deleted, NOW), (None, None)):
             row = {"id": uuid4(), "version": 1, "user": "ada", "server_name": uuid4().hex, "origin": "api"}
-            row |= {"state": "stopped", "environment_id": "used", "created_at": NOW}
-            await connection.execute(insert(sessions).values(**row, started_at=started, deleted_at=ended))
+            used = {"state": "stopped", "environment_id": "used", "created_at": NOW}
+            await connection.execute(insert(sessions).values(**row, **used, started_at=started, deleted_at=ended))
     found = {view["id"]: view for view in (await builder.get("api/v1/environments", headers=admin)).json()}
     assert datetime.fromisoformat(found["used"]["last_used_at"]) == deleted
     assert found["unused"]["last_used_at"] is None

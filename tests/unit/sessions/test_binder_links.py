@@ -64,7 +64,7 @@ def test_a_token_expires_and_no_other_algorithm_or_secret_makes_one() -> None:
         jwt.encode(claims, SECRET, "HS256"),
         jwt.encode(claims | soon, SECRET + "!" * 32, "HS384"),
         jwt.encode(claims | soon, "another secret of at least 32 bytes", "HS256"),
-        jwt.encode(claims | soon, None, "none"),
+        jwt.encode(claims | soon, "", "none"),
     ):
         with pytest.raises(BuildTokenInvalidError):
             TOKENS.check(token, **CLAIMS)
