@@ -16,9 +16,9 @@ async def test_an_environment_was_used_when_a_server_with_it_was_last_started(bu
             row = {"id": name, "recipe": "1", "python": "3.11", "lock": "", "created_at": NOW}
             await connection.execute(insert(environments).values(**row))
         for started, ended in ((kept, None), (deleted, NOW), (None, None)):
-            row = {"id": uuid4(), "version": 1, "user": "ada", "server_name": uuid4().hex, "origin": "api"}
-            used = {"state": "stopped", "environment_id": "used", "created_at": NOW}
-            await connection.execute(insert(sessions).values(**row, **used, started_at=started, deleted_at=ended))
+            server = {"user": "ada", "server_name": uuid4().hex, "origin": "api", "state": "stopped", "version": 1}
+            used = {"environment_id": "used", "created_at": NOW, "started_at": started, "deleted_at": ended}
+            await connection.execute(insert(sessions).values({"id": uuid4(), **server, **used}))
     found = {view["id"]: view for view in (await builder.get("api/v1/environments", headers=admin)).json()}
     assert datetime.fromisoformat(found["used"]["last_used_at"]) == deleted
     assert found["unused"]["last_used_at"] is None
