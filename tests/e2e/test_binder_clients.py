@@ -145,9 +145,11 @@ def test_binderhub_client_is_told_why_it_failed(public: Stack, page: Page, demo:
     assert (failed["phase"], failed["reason"]) == ("failed", "ref_not_found")
 
 
-def test_our_pages_launch_for_somebody_without_a_sign_in(public: Stack, page: Page, demo: str) -> None:
+def test_our_pages_launch_for_somebody_without_a_sign_in(public: Stack, page: Page, git: GitServer) -> None:
+    repository = git.create("astro/pages")  # one that nobody built yet, so that there is a wait
+    repository.commit({"answer.txt": "43\n"})
     page.goto(f"{public.url}/services/binder/")
-    page.get_by_label("Repository").fill(demo)
+    page.get_by_label("Repository").fill(repository.url)
     page.get_by_label("Repository").press("Enter")
     page.wait_for_url("**/v2/git/**")
     page.locator("#log").get_by_text("Waiting for build").wait_for()
