@@ -67,7 +67,6 @@ class Peers:
         self.reports: list[tuple[str, dict[str, Any]]] = []
         app = FastAPI()
         app.post("/services/policy/api/v1/decisions/admission")(self._admit)
-        app.get("/services/policy/api/v1/policy")(self._read_policy)
         app.post("/services/binder/api/v1/activity", status_code=204)(self._report)
         self.port = find_port()
         self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=self.port, log_config=None))
@@ -119,10 +118,6 @@ class Peers:
         if body.action is AdmissionAction.SHARE and self.refuse_shares:
             return "sharing", "Your servers may not be shared", None, None
         return None, "Allowed", None, None
-
-    async def _read_policy(self) -> Any:
-        usage = {"named_servers": 0, "named_servers_left": 5, "servers": []}
-        return {"user": "x", "policy_version": 1, "rules": RULES.model_dump(mode="json"), "source": {}, "usage": usage}
 
     async def _report(self, request: Request) -> None:
         self.reports.append((request.headers["Authorization"].removeprefix("token "), await request.json()))

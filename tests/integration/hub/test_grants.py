@@ -47,20 +47,3 @@ def test_a_granted_server_keeps_its_grant(stack: Stack, base_environment: Path, 
     assert volume["grant"]["environment_id"] == "env-1"
     assert volume["populated"]
     stack.delete_server("ursa", "spots")
-
-
-def test_the_home_page_tells_where_a_server_came_from(stack: Stack) -> None:
-    options = {"grant": make_grant("ursa", "origin", "env-2")}
-    stack.api("PUT", "users/ursa/servers/origin", json={"user_options": options}).raise_for_status()
-    with stack.sign_in("ursa") as browser:
-        page = browser.get("/hub/home").text
-    assert '"origin": "https://example.org/sun/spots @ 0123456789ab"' in page
-    stack.api("DELETE", "users/ursa/servers/origin", json={"remove": True}).raise_for_status()
-
-
-def test_the_stop_button_of_a_starting_server_stops_that_server(stack: Stack) -> None:
-    stack.api("POST", "users/ursa/servers/slow", json={"user_options": None}).raise_for_status()
-    with stack.sign_in("ursa") as browser:
-        page = browser.get("/hub/spawn-pending/ursa/slow").text
-    assert 'stop_named_server("ursa", "slow"' in page
-    stack.delete_server("ursa", "slow")

@@ -124,11 +124,3 @@ def test_without_policy_nothing_starts_and_running_servers_go_on(stack: Stack) -
     assert status.status_code == 200
     stack.peers.down = False
     stack.delete_server("ara", "steady")
-
-
-def test_the_home_page_says_what_is_allowed(stack: Stack) -> None:
-    with stack.sign_in("ursa") as browser:
-        page = browser.get("/hub/home").text
-    assert 'href="/services/binder/"' in page
-    assert "Up to 5 named servers, names of at most 20 characters." in page
-    assert "maxlength" not in page, "a browser would cut a longer name without a word"

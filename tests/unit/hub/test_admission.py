@@ -64,19 +64,3 @@ async def test_a_policy_that_hangs_is_not_waited_for() -> None:
     with pytest.raises(SpawnRefusedError):
         await admit(desk)
     assert asyncio.get_running_loop().time() - started < 4
-
-
-async def test_rules_for_pages_are_remembered_while_policy_is_away() -> None:
-    down = False
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(503) if down else httpx.Response(200, json=build_verdict().model_dump(mode="json"))
-
-    desk = open_desk(answer)
-    assert desk.remembered_rules("lyra") is None
-    await admit(desk)
-    down = True
-    rules = await desk.read_rules("lyra")
-    assert rules
-    assert rules.named_servers == 5
-    assert await desk.read_rules("vega") is None

@@ -61,8 +61,7 @@ class AdmissionGate:
         """
         arguments = handler.path_args
         if len(arguments) < 2 or not arguments[1]:  # noqa: PLR2004 owner and name
-            rules = await self._desk.read_rules(handler.current_user.name) if handler.current_user else None
-            return rules.named_servers if rules else _NO_COUNT_BY_HUB
+            return _NO_COUNT_BY_HUB
         user, server_name = handler.find_user(arguments[0]), arguments[1]
         if user is None:
             return _NO_COUNT_BY_HUB
