@@ -120,6 +120,13 @@ function finish(message) {
   if (message.error) showProblem(message);
 }
 
+/** Delete a server and wait until it is gone: only then there is room for another. */
+async function remove(name) {
+  while (await send("DELETE", `sessions/${encodeURIComponent(name)}`)) {
+    await new Promise((resolve) => setTimeout(resolve, RETRY / 2));
+  }
+}
+
 function fail(message) {
   phases = advance(phases, message);
   finish(message);
@@ -149,7 +156,7 @@ function buildServer({ name, state, repo }) {
     if (!confirm(`Delete ${name} and all its files?`)) return;
     button.disabled = true;
     try {
-      await send("DELETE", `sessions/${encodeURIComponent(name)}`);
+      await remove(name);
       item.replaceChildren(`${name} is deleted`);
     } catch (problem) {
       find("status").textContent = problem.message;
