@@ -64,7 +64,7 @@ types: init-dev ## check the types
 	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src tests benchmarks)
 
 test: init-dev test-packages lint types test-js ## everything CI checks: style, types and all tests
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=line e2e test-apart
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 e2e test-apart
 
 .PHONY: test-apart
 test-apart: init-dev
