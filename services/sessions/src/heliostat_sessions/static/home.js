@@ -36,6 +36,15 @@ function fill(inputType) {
   plan();
 }
 
+/** Choose the provider of an address that is typed; its other parts are taken apart once the field is left. */
+function adopt() {
+  const found = recognise(fields.repo.value, providers, chosen());
+  if (found?.repo !== value("repo")) return;
+  fields.provider.value = found.provider;
+  showProvider();
+  showLink();
+}
+
 function showProvider() {
   const { repo, ref } = chosen();
   fields.repo.placeholder = repo.placeholder;
@@ -77,7 +86,9 @@ function readSource() {
 
 const plan = later(async (signal) => {
   for (const name of ["provider", "repo", "ref"]) showProblem(name, "");
-  if (!value("repo") || guest) return;
+  if (!value("repo")) return;
+  adopt();
+  if (guest) return;
   find("plan").setAttribute("aria-busy", "true");
   try {
     showPlan(await send("POST", "plans", readSource(), { signal }));
