@@ -82,9 +82,9 @@ def person(stack: Stack) -> Iterator[Person]:
             client.delete(session["links"]["self"])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium; every tab is a person of its own."""
+    """One Chromium for a file of tests (Playwright runs once per thread); every tab is a person of its own."""
     with running_browser() as browser:
         yield browser
 
