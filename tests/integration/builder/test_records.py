@@ -142,6 +142,7 @@ async def test_what_goes_wrong_is_told_apart(host, plan):
         (429, {"retry-after": "60"}, None, "rate_limited"),
         (403, {"x-ratelimit-remaining": "0"}, None, "rate_limited"),
         (502, {}, None, "upstream_unreachable"),
+        (429, {"retry-after": "9" * 25, "x-ratelimit-remaining": "²"}, None, "rate_limited"),
         (None, {}, b"<html>", "upstream_unreachable"),
         (None, {}, b'{"id": 7, "files": "none"}', "upstream_unreachable"),
     ):
@@ -184,6 +185,8 @@ async def test_what_leads_elsewhere_or_is_not_what_it_should_be_is_refused(host,
     assert "checksum" in (await plan("zenodo", "10.5281/zenodo.7"))["message"]
     del host.contents["api/records/7/files/a/content"]
     assert "lists the file 'a'" in (await plan("zenodo", "10.5281/zenodo.7"))["message"]
+    host.redirects["10.7910/DVN/X"] = f"{host.url}/%C3%A9/citation?persistentId=doi:1"
+    assert (await plan("dataverse", "10.7910/DVN/X"))["code"] == "repository_not_found"
     for address in ("http://[::1/a", "ftp://example.org/a", "a"):
         host.add_ckan("odd", {"a": b"1"})
         host.documents["api/3/action/package_show?id=odd"]["result"]["resources"][0]["url"] = address
@@ -205,12 +208,24 @@ async def test_limits_hold_for_what_arrives_and_for_what_is_unpacked(host, repli
         assert (await builder.post("api/v1/plans", json=body, headers=ada)).json()["code"] == "repository_too_large"
 
 
+async def test_a_compressed_answer_is_not_unpacked(host, plan):
+    host.add_ckan("zeros", {"a": b"1"})
+    host.headers = {"content-encoding": "gzip, gzip"}  # of which 3 kB can stand for gigabytes
+    assert "compresses" in (await plan("ckan", f"{host.url}/dataset/zeros"))["message"]
+
+
 async def test_a_hostile_archive_leaves_nothing_behind(host, plan, tmp_path):
-    for number, archive in enumerate((build_zip({"a": b"", "../b": b""}), b"PK\3\4 broken PK\5\6" + bytes(18))):
-        host.add_zenodo(f"1{number}", {"a.zip": archive})
+    no_text = build_tar({"a\udcff": b""}, mode="w:")
+    hostile = {
+        "a.zip": (build_zip({"a": b"", "../b": b""}), b"PK\3\4 broken PK\5\6" + bytes(18)),
+        "a.tar": (no_text,),
+    }
+    archives = [(name, archive) for name, archives in hostile.items() for archive in archives]
+    for number, (name, archive) in enumerate(archives):
+        host.add_zenodo(f"1{number}", {name: archive})
         assert (await plan("zenodo", f"10.5281/zenodo.1{number}"))["code"] == "archive_refused"
-    host.add_zenodo("12", {"a.tar.gz": build_tar({"x/a": b"1", "x/b": b"2"})})
-    assert (await plan("zenodo", "10.5281/zenodo.12"))["commit"] == "12"
+    host.add_zenodo("19", {"a.tar.gz": build_tar({"x/a": b"1", "x/b": b"2"})})
+    assert (await plan("zenodo", "10.5281/zenodo.19"))["commit"] == "19"
     assert not list((tmp_path / "state/repositories").glob("*.import"))
 
 

@@ -135,6 +135,12 @@ def build_wrong_checksum() -> bytes:
     return output.getvalue().replace(b"needle", b"noodle")
 
 
+def build_of_version(version: int) -> bytes:
+    archive = bytearray(build_zip({"a": b"1"}))
+    archive[archive.index(b"PK\1\2") + 6] = version
+    return bytes(archive)
+
+
 @pytest.mark.parametrize(
     ("name", "archive", "reason"),
     [
@@ -148,10 +154,12 @@ def build_wrong_checksum() -> bytes:
         ("x.zip", build_zip({"l": b"/etc/passwd"}, modes={"l": 0o120777}), "link"),
         ("x.zip", build_zip({"l": b"x"}, modes={"l": 0o010644}), "neither a file"),
         ("x.zip", build_encrypted(), "encrypted"),
+        ("x.zip", build_of_version(99), "version"),
         ("x.zip", build_wrong_checksum(), "damaged"),
         ("x.tar", build_tar({"a": b""}, others=[build_link("l", "../x")], mode="w:"), "link"),
         ("x.tar.gz", build_tar({"t/a": b""}, others=[build_link("t/l", "../a")]), "link"),
         ("x.tar.gz", build_tar({"t/a": b""}, others=[build_link("t/l", "sub/../../a")]), "link"),
+        ("x.tar.gz", build_tar({"a\udcff": b""}), "not text"),
         ("x.tar.gz", build_tar({}, others=[build_device("dev")]), "neither a file"),
         ("x.tar.gz", build_tar({}, others=[build_link("h", "nowhere", tarfile.LNKTYPE)]), "damaged"),
         ("x.tar.gz", build_tar({"a": bytes(100_000)})[:-60], "damaged"),

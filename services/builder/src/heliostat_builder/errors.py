@@ -177,11 +177,12 @@ class ArchiveRefusedError(ClientError):
     status = 422
 
     def __init__(self, *, file: str, reason: str) -> None:
+        shown = repr(file[:200])  # names in archives need not be text: neither JSON nor the database takes all of them
         super().__init__(
-            f"{file[:200]!r} cannot be unpacked: {reason}",
+            f"{shown} cannot be unpacked: {reason}",
             field="repo",
             remedy="The record's author has to upload it again without that.",
-            details={"file": file[:200]},
+            details={"file": shown[1:-1]},
         )
 
 

@@ -1,5 +1,6 @@
 """What answers of APIs say about how many requests are left; the headers are those of GitHub, GitLab and Zenodo."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -7,6 +8,8 @@ import httpx
 from ..metrics import BuilderMetrics
 
 _FORBIDDEN = (403, 429)
+_NUMBER = re.compile(r"[0-9]{1,15}")
+"""What counts as a number: anybody's host may answer, and `str.isdigit` also takes what `int` does not."""
 
 
 def note_rate(response: httpx.Response, *, provider: str, metrics: BuilderMetrics) -> None:
@@ -27,9 +30,9 @@ def is_rate_limited(response: httpx.Response) -> bool:
 def read_reset(response: httpx.Response) -> datetime | None:
     """Read when the API will answer again."""
     after, reset = response.headers.get("retry-after", ""), _read(response, "reset")
-    if after.isdigit():
-        return datetime.now(UTC) + timedelta(seconds=int(after))
     try:
+        if _NUMBER.fullmatch(after):
+            return datetime.now(UTC) + timedelta(seconds=int(after))
         return None if reset is None else datetime.fromtimestamp(reset, UTC)
     except (OverflowError, OSError, ValueError):
         return None
@@ -38,6 +41,6 @@ def read_reset(response: httpx.Response) -> datetime | None:
 def _read(response: httpx.Response, name: str) -> int | None:
     for header in (f"x-ratelimit-{name}", f"ratelimit-{name}"):
         value: str = response.headers.get(header, "")
-        if value.isdigit():
+        if _NUMBER.fullmatch(value):
             return int(value)
     return None

@@ -181,7 +181,7 @@ def _list_files(files: Iterable[tuple[str, str]]) -> Iterator[Member]:
 
 
 def _list_zip(place: str) -> Iterator[Member]:
-    with zipfile.ZipFile(place) as archive:
+    with _open_zip(place) as archive:
         for info in archive.infolist():
             mode = info.external_attr >> 16
             if info.is_dir():
@@ -196,6 +196,13 @@ def _list_zip(place: str) -> Iterator[Member]:
                 raise RefusedError("archive", info.filename, "its compression is not known here") from error
             with content:
                 yield Member(name=info.filename, mode=_name_mode(mode), size=info.file_size, content=content)
+
+
+def _open_zip(place: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(place)
+    except NotImplementedError as error:
+        raise RefusedError("archive", reason="its version is not known here") from error
 
 
 def _list_tar(place: str) -> Iterator[Member]:

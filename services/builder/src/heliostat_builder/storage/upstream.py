@@ -31,6 +31,9 @@ _LARGEST = 16 * 2**20
 _ABSENT = (404, 410)
 _CLOSED = (401, 403)
 
+UNCOMPRESSED = {"Accept-Encoding": "identity"}
+"""Compression, twice over, makes gigabytes of a few kilobytes, and httpx unpacks them at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[Document]):
@@ -83,11 +86,12 @@ class Upstream:
 
         A tag means something at the address it came from only, so it is neither kept nor sent where a redirect led.
         """
-        headers = {"Accept": "application/json"} | ({"If-None-Match": etag} if etag is not None else {})
+        headers = {"Accept": "application/json", **UNCOMPRESSED} | ({"If-None-Match": etag} if etag is not None else {})
         async with self.open(url, of=of, headers=headers) as response:
             tag = response.headers.get("etag") if response.url == httpx.URL(url) else None
             if response.status_code == httpx.codes.NOT_MODIFIED:
                 return Reply(document=None, etag=tag or etag)
+            check_uncompressed(response)
             body = await _read_body(response)
         try:
             return Reply(document=model.model_validate_json(body), etag=tag)
@@ -157,6 +161,12 @@ def read_host(url: str) -> str:
         return httpx.URL(url).host or "the host"
     except httpx.InvalidURL:
         return "the host"
+
+
+def check_uncompressed(response: httpx.Response) -> None:
+    """Refuse a body that is compressed though `UNCOMPRESSED` was asked for; raise UpstreamError."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise UpstreamError(host=response.url.host, reason="it compresses what it was asked not to")
 
 
 async def _read_body(response: httpx.Response) -> bytes:

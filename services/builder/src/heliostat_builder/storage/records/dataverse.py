@@ -115,7 +115,8 @@ class DataverseClient(RecordClient):
             return self._base_url, "doi:" + "/".join(url.split("/")[3:])
         async with self._upstream.open(url, of=url, stop=_PAGE) as response:
             place = response.url
-        match, persistent_id = _PAGE.fullmatch(place.path), place.params.get("persistentId", "")
+        written = place.raw_path.partition(b"?")[0].decode()
+        match, persistent_id = _PAGE.fullmatch(written), place.params.get("persistentId", "")
         if match is None or not persistent_id:
             raise RepositoryNotFoundError(url=f"{url}, which leads to {str(place)[:200]} and to no dataset")
         return str(place.copy_with(raw_path=match[1].encode() or b"/")).rstrip("/"), persistent_id

@@ -18,7 +18,7 @@ from ...errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from ..upstream import Upstream, read_host
+from ..upstream import UNCOMPRESSED, Upstream, check_uncompressed, read_host
 from .listings import Listing, RemoteFile, name_algorithm
 
 _PART = 2**20
@@ -78,10 +78,9 @@ class Download:
         name = f"the file {file.path[:100]!r}"
         try:
             async with self._upstream.open(
-                file.url, of=self._of, headers={"Accept-Encoding": "identity"}, deadline=timedelta(seconds=left)
+                file.url, of=self._of, headers=UNCOMPRESSED, deadline=timedelta(seconds=left)
             ) as response:
-                if response.headers.get("content-encoding", "identity") != "identity":
-                    raise UpstreamError(host=response.url.host, reason="it compresses what it was asked not to")
+                check_uncompressed(response)
                 target = await asyncio.to_thread(place.open, "wb")
                 try:
                     await self._receive(response, target, file)
