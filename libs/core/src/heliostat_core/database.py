@@ -10,10 +10,13 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from .errors import UnavailableError
+from .errors import ClientError, UnavailableError
 
 COMMAND_TIMEOUT = timedelta(seconds=30)
 """No statement of a service may take longer; a stuck one would hold back every follower."""
+
+_NOT_TEXT = {"22021", "22P05"}
+"""SQLSTATEs of a string with U+0000, in a text or in JSON: any path, query or body can hold one."""
 
 
 class DatabaseUnavailableError(UnavailableError):
@@ -66,6 +69,8 @@ class Database:
         ------
         DatabaseUnavailableError
             Postgres is down, the connection broke, or none came free in time.
+        ClientError
+            A text holds U+0000, which Postgres cannot keep, so it cannot be what is looked for either.
         """
         try:
             async with self.engine.begin() as connection:
@@ -75,6 +80,10 @@ class Database:
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise DatabaseUnavailableError from error
+            if getattr(error.orig, "sqlstate", None) in _NOT_TEXT:
+                raise ClientError(
+                    "A text in this request holds the character U+0000", remedy="Leave it out."
+                ) from error
             raise
 
     async def ping(self) -> None:
