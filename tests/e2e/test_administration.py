@@ -7,19 +7,13 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.browsing import PATIENCE, open_tab, running_browser, sign_in
+from tests.e2e.browsing import PATIENCE, open_tab, sign_in
 from tests.e2e.conftest import Person
 from tests.e2e.launching import API, launch_to_ready
 from tests.e2e.stack import Stack
 
 expect.set_options(timeout=PATIENCE)
 ADMIN = "/services/binder/admin"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

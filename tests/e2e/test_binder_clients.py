@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.e2e.browsing import PATIENCE, open_tab, running_browser
+from tests.e2e.browsing import PATIENCE, open_tab
 from tests.e2e.jupyter import Lab
 from tests.e2e.launching import wait_for
 from tests.e2e.stack import Stack, running_stack
@@ -96,12 +96,6 @@ def public(stack: Stack, site: str) -> Iterator[Stack]:
     with running_stack(state, **settings) as running:
         yield running
     shutil.rmtree(state)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -3,21 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.e2e.browsing import PATIENCE, open_tab, running_browser, sign_in
+from tests.e2e.browsing import PATIENCE, open_tab, sign_in
 from tests.e2e.conftest import Person
 from tests.e2e.launching import API, wait_for
 from tests.e2e.stack import Stack
 
 expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def browser(stack: Stack) -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @contextmanager
