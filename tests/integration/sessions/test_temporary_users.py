@@ -96,6 +96,19 @@ async def test_a_stopped_servers_user_is_deleted_with_its_storage(
     assert await _count(world, sessions, sessions.c.deleted_at.is_(None)) == 0
 
 
+async def test_a_server_that_is_never_idle_ends_with_its_users_day(world: World, service: Service) -> None:
+    await read_stream(service.client, SPEC)
+    ((user, name, _),) = world.hub.servers.starts
+    async with world.database.transaction() as connection:
+        await connection.execute(text("UPDATE temporary_users SET created_at = now() - interval '25 hours'"))
+    async with asyncio.timeout(10):
+        while user in world.hub.servers.users:
+            await service.process.factory.temporary_users.reconcile()
+            await asyncio.sleep(0.05)
+    assert (user, name) in world.hub.servers.removals
+    assert await _count(world, temporary_users) == 0
+
+
 async def test_a_launch_that_died_half_way_leaves_nobody(world: World, service: Service) -> None:
     temporary = service.process.factory.temporary_users
     await temporary.create()

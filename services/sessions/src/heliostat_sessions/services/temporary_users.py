@@ -1,4 +1,4 @@
-"""Users for anonymous launches: made for one launch, deleted with their storage when its server stops.
+"""Users for anonymous launches: made for one launch, deleted with their storage when its server stops, or after a day.
 
 The name is recorded before the hub is asked to make it, and forgotten after the hub has deleted it, so whatever dies in
 between leaves nothing behind: `reconcile` goes on from the ledger.
@@ -24,7 +24,8 @@ _SELF = Principal(kind="service", name="sessions")
 _GRACE = timedelta(minutes=2)
 """A user for whom no launch was recorded by then never gets one."""
 
-_TOKEN_LIFETIME = timedelta(days=1)
+_LIFETIME = timedelta(days=1)
+"""A busy kernel is never idle: without an end, whoever leaves one running keeps others' places for ever."""
 
 
 class TemporaryUserService:
@@ -93,10 +94,10 @@ class TemporaryUserService:
         if view is None:
             raise NotFoundError(what="launch", key=str(launch_id))
         scope = f"access:servers!server={view.user}/{view.server_name or ''}"
-        return await self._hub.create_token(view.user, scopes=[scope], lifetime=_TOKEN_LIFETIME)
+        return await self._hub.create_token(view.user, scopes=[scope], lifetime=_LIFETIME)
 
     async def reconcile(self) -> None:
-        """Delete users whose launch led nowhere or whose server has stopped. A background job of one replica."""
+        """Delete users whose launch led nowhere, whose server has stopped, or whose day is over. A background job."""
         async with self._database.transaction() as connection:
             users = await self._storage.list_all(connection)
         for user in users:
@@ -106,14 +107,15 @@ class TemporaryUserService:
                 self._log.info("a temporary user cannot be deleted now", error=error.code)
 
     async def _reconcile(self, user: TemporaryUser) -> None:
-        if user.launch_id is None and datetime.now(UTC) - user.created_at < _GRACE:
+        age = datetime.now(UTC) - user.created_at
+        if user.launch_id is None and age < _GRACE:
             return
         async with self._database.transaction() as connection:
             if await self._launches.list_of_user(connection, user=user.name, under_way=True, most=1):
                 return
             sessions = await self._session_storage.list_of_user(connection, user.name)
         known = await self._hub.read_user(user.name)
-        if known is not None and any(server.active for server in known.servers.values()):
+        if age < _LIFETIME and known is not None and any(server.active for server in known.servers.values()):
             return
         for session in sessions:
             await self._sessions.delete(user.name, session.server_name, by=_SELF)
