@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from heliostat_core.clients import BuilderClient, PeerRefusedError, PeerUnavailableError, PolicyClient
+from heliostat_core.clients import BuilderClient, PolicyClient
 from heliostat_core.contracts.builds import BuildState, BuildView, EnvironmentView, LogLine
 from heliostat_core.contracts.policy import (
-    IdleDecision,
-    IdleRequest,
     PolicyChange,
     PolicyChangeView,
     PolicyVersionsView,
@@ -15,11 +13,10 @@ from heliostat_core.contracts.policy import (
 from heliostat_core.contracts.sessions import SessionView
 from heliostat_core.database import Database
 
-from ..domain.idle import build_facts
-from ..domain.ledger import Session
 from ..domain.views import SessionViews
 from ..storage.log_lines import LogLineStorage
 from ..storage.sessions import SessionStorage
+from .forecasts import forecast_stops
 
 _VERSIONS = 100  # the policy service gives no more at once
 
@@ -65,7 +62,7 @@ class AdministrationService:
         async with self._database.transaction() as connection:
             found = await self._sessions.list_all(connection, user=user, after=after, most=most + 1)
         page = found[:most]
-        idle = await self._judge([session for session in page if session.running])
+        idle = await forecast_stops(self._policy, [session for session in page if session.running])
         views = [self._views.build(item, None, idle.get(item.id), state=item.state) for item in page]
         last = (page[-1].user, page[-1].server_name) if len(found) > most else None
         return SessionsPage(sessions=views, last=last)
@@ -102,14 +99,3 @@ class AdministrationService:
     async def put_policy(self, change: PolicyChange, *, token: str) -> PolicyChangeView:
         """Put a policy in force, or say what it would change."""
         return await self._policy.put_policy(change, token=token)
-
-    async def _judge(self, running: list[Session]) -> dict[UUID, IdleDecision]:
-        """Ask policy when servers will be stopped, without recording anything; nothing where it does not answer."""
-        if not running:
-            return {}
-        facts = [build_facts(session, running=True) for session in running]
-        try:
-            answer = await self._policy.judge_idle(IdleRequest(sessions=facts, simulate=True))
-        except (PeerUnavailableError, PeerRefusedError):
-            return {}
-        return {decision.session_id: decision for decision in answer.decisions}

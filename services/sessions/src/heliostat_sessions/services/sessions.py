@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Literal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from heliostat_core.auth import HubUnavailableError, Principal
-from heliostat_core.clients import PeerRefusedError, PeerUnavailableError, PolicyClient
+from heliostat_core.clients import PolicyClient
 from heliostat_core.contracts import events as kinds
 from heliostat_core.contracts.policy import (
     AdmissionAction,
     AdmissionRequest,
     EffectivePolicyView,
-    IdleDecision,
-    IdleRequest,
     ServerFact,
 )
 from heliostat_core.contracts.sessions import NameCheckView, SessionState, SessionView
@@ -21,7 +19,6 @@ from heliostat_core.errors import NotFoundError
 from heliostat_core.eventstore import StreamConflictError
 from heliostat_core.work import WorkQueue
 
-from ..domain.idle import build_facts
 from ..domain.ledger import Session
 from ..domain.names import is_well_formed
 from ..domain.refusals import build_refusal
@@ -39,6 +36,7 @@ from ..metrics import SessionsMetrics
 from ..storage.hub import HubClient
 from ..storage.sessions import SessionStorage
 from .deletion import WORK
+from .forecasts import forecast_stops
 from .ledger import SessionLedger
 from .reconcile import Reconciler
 from .runner import WorkRunner
@@ -84,7 +82,7 @@ class SessionService:
     async def list_of_user(self, user: str, *, state: SessionState | None = None) -> list[SessionView]:
         """List a user's servers; the ledger says what they are, the hub what they do."""
         sessions, servers = await asyncio.gather(self._list(user), self._read_servers(user))
-        idle = await self._judge(sessions, servers)
+        idle = await forecast_stops(self._policy, [each for each in sessions if _runs(each, servers)])
         views = [self._views.build(session, servers, idle.get(session.id)) for session in sessions]
         return [view for view in views if state is None or view.state is state]
 
@@ -98,7 +96,7 @@ class SessionService:
         """
         session = await self._read(user, name)
         servers = await self._read_servers(user)
-        idle = await self._judge([session], servers)
+        idle = await forecast_stops(self._policy, [session] if _runs(session, servers) else [])
         return self._views.build(session, servers, idle.get(session.id))
 
     async def create(self, user: str, name: str, *, by: Principal) -> SessionView:
@@ -281,20 +279,6 @@ class SessionService:
         except (HubUnavailableError, HubRefusedError):
             return None
         return known.servers if known is not None else {}
-
-    async def _judge(
-        self, sessions: Sequence[Session], servers: Mapping[str, HubServer] | None
-    ) -> dict[UUID, IdleDecision]:
-        """Ask policy when running servers will be stopped, without recording anything."""
-        running = [session for session in sessions if _runs(session, servers)]
-        if not running:
-            return {}
-        facts = [build_facts(session, running=True) for session in running]
-        try:
-            answer = await self._policy.judge_idle(IdleRequest(sessions=facts, simulate=True))
-        except (PeerUnavailableError, PeerRefusedError):
-            return {}
-        return {decision.session_id: decision for decision in answer.decisions}
 
 
 def _runs(session: Session, servers: Mapping[str, HubServer] | None) -> bool:
