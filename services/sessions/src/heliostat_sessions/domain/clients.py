@@ -47,4 +47,6 @@ def _is_trusted(address: str, trusted: Sequence[Network]) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
-    return any(parsed.version == network.version and parsed in network for network in trusted)
+    # A proxy that listens on IPv6 writes the IPv4 addresses it hears from as IPv6 ones.
+    plain = (parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None) or parsed
+    return any(plain.version == network.version and plain in network for network in trusted)

@@ -1,7 +1,7 @@
 """Signing browsers in through the hub."""
 
 import secrets
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from heliostat_core.auth import Authenticator
 
@@ -44,5 +44,6 @@ class LoginService:
 def _check_target(target: str) -> str:
     """Keep a target inside this service; anything else becomes its first page."""
     parts = urlsplit(target)
-    inside = not parts.scheme and not parts.netloc and target.startswith(BASE_PATH)
+    climbs = any(unquote(segment) in {".", ".."} for segment in parts.path.split("/"))
+    inside = not parts.scheme and not parts.netloc and target.startswith(BASE_PATH) and not climbs
     return target if inside and "\\" not in target and target.isprintable() else BASE_PATH
