@@ -24,7 +24,8 @@ Files = Mapping[str, bytes]
 
 @dataclass
 class FakeRecords:
-    """All hosts; ``status`` and ``headers`` spoil all answers of the APIs, ``asked`` lists paths with their tags."""
+    """All hosts; ``status`` and ``headers`` spoil all answers of the APIs, ``asked`` lists paths with their tags, and
+    ``cookies`` what came along."""
 
     app: FastAPI = field(default_factory=FastAPI)
     url: str = ""
@@ -32,6 +33,7 @@ class FakeRecords:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    cookies: list[str] = field(default_factory=list)
     redirects: dict[str, str] = field(default_factory=dict)
     documents: dict[str, Any] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class FakeRecords:
         key = path + (f"?{request.url.query}" if request.url.query else "")
         tag = request.headers.get("if-none-match")
         self.asked.append((key, tag))
+        self.cookies.extend(request.cookies)
         if key in self.redirects:
             return RedirectResponse(self.redirects[key], status_code=302)
         if key in self.contents:

@@ -208,6 +208,15 @@ async def test_limits_hold_for_what_arrives_and_for_what_is_unpacked(host, repli
         assert (await builder.post("api/v1/plans", json=body, headers=ada)).json()["code"] == "repository_too_large"
 
 
+async def test_hosts_leave_no_cookies(host, plan):
+    host.add_ckan("crumbs", {"a": b"1"})
+    host.headers = {"set-cookie": "crumb=1; Path=/"}
+    for _ in range(2):
+        assert "commit" in await plan("ckan", f"{host.url}/dataset/crumbs")
+    assert len(host.asked) > 2
+    assert host.cookies == []
+
+
 async def test_a_compressed_answer_is_not_unpacked(host, plan):
     host.add_ckan("zeros", {"a": b"1"})
     host.headers = {"content-encoding": "gzip, gzip"}  # of which 3 kB can stand for gigabytes

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -16,15 +17,19 @@ _CONNECT_TIME = 10.0
 def create_guarded_client(guard: AddressGuard, *, proxy: str | None) -> httpx.AsyncClient:
     """Create a client; where a proxy is configured it connects, and only the names are checked before.
 
-    Redirects are not followed: who asks decides how far to go.
+    Redirects are not followed: who asks decides how far to go. Cookies are not kept: any host could fill the memory.
     """
     if proxy is None:
-        return httpx.AsyncClient(transport=GuardedTransport(guard))
+        return httpx.AsyncClient(transport=GuardedTransport(guard), cookies=_no_cookies())
 
     async def check(request: httpx.Request) -> None:
         await guard.pin(str(request.url))
 
-    return httpx.AsyncClient(proxy=proxy, event_hooks={"request": [check]})
+    return httpx.AsyncClient(proxy=proxy, event_hooks={"request": [check]}, cookies=_no_cookies())
+
+
+def _no_cookies() -> CookieJar:
+    return CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
