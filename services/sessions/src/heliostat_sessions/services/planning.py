@@ -18,6 +18,7 @@ class PlanService:
         self._builder = builder
         self._asking = asyncio.Lock()
         self._providers: tuple[float, list[ProviderView]] | None = None
+        self._failed_at = 0.0
 
     async def list_providers(self) -> list[ProviderView]:
         """List the kinds of places repositories can be in; remembered for a while, since anybody may ask.
@@ -27,9 +28,16 @@ class PlanService:
         PeerUnavailableError
             The builder does not answer.
         """
+        came = monotonic()
         async with self._asking:
             if self._providers is None or self._providers[0] < monotonic():
-                self._providers = (monotonic() + _FRESH.total_seconds(), await self._builder.list_providers())
+                if self._failed_at >= came:  # while this caller waited: one attempt is enough for all who did
+                    raise PeerUnavailableError(service="builder")
+                try:
+                    self._providers = (monotonic() + _FRESH.total_seconds(), await self._builder.list_providers())
+                except PeerUnavailableError:
+                    self._failed_at = monotonic()
+                    raise
             return self._providers[1]
 
     async def read(self, request: BuildRequest, *, user: str, correlation_id: UUID | None = None) -> PlanView:
