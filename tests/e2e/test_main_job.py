@@ -38,6 +38,7 @@ def test_launch_work_stop_start_delete(stack: Stack, person: Person, repository:
     lab = person.open_lab(name)
     assert {"requirements.txt", "survey.ipynb", "data"} <= set(lab.list_files())
     assert lab.execute(lab.read_notebook_code("survey.ipynb")) == "1.16.0 4.0\n"
+    assert lab.execute("import os; print(os.environ['BINDER_REPO_URL'])") == f"{repository}\n"
     lab.write_file("work.txt", "observed")
     session = session_of(person, name)
     assert (session["repo"], session["commit"]) == (ready["plan"]["repo"], ready["plan"]["commit"])

@@ -1,11 +1,20 @@
 """What a server is started with."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from heliostat_core.grants import Grant
 from heliostat_hub.errors import refuse_by_policy, refuse_without_policy
-from heliostat_hub.plan import build_command, build_default_url, build_variables, describe_unenforced
+from heliostat_hub.plan import (
+    build_binder_variables,
+    build_command,
+    build_default_url,
+    build_variables,
+    describe_unenforced,
+)
 from heliostat_runtime import Enforcement
 
 from tests.unit.hub.verdicts import build_verdict
@@ -55,6 +64,32 @@ def test_only_pages_of_granted_origins_may_use_a_server() -> None:
 def test_only_a_temporary_users_server_takes_a_token_from_a_url() -> None:
     assert "JUPYTERHUB_ALLOW_TOKEN_IN_URL" not in build_variables({}, activity_url="http://x")
     assert build_variables({}, activity_url="http://x", temporary=True)["JUPYTERHUB_ALLOW_TOKEN_IN_URL"] == "1"
+
+
+def test_code_in_a_server_knows_where_it_came_from_as_at_a_binder() -> None:
+    grant = Grant(
+        user="lyra",
+        server_name="s",
+        session_id=UUID(int=1),
+        launch_id=None,
+        environment_id="e",
+        content_id=None,
+        repo="https://github.com/astro/survey",
+        commit="0123",
+        path=None,
+        spec="gh/astro/survey/0123",
+        ref_url="https://github.com/astro/survey/tree/0123",
+        issued_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    assert build_binder_variables(grant, public_url="https://hub.example/") == {
+        "BINDER_REPO_URL": "https://github.com/astro/survey",
+        "BINDER_REF_URL": "https://github.com/astro/survey/tree/0123",
+        "BINDER_LAUNCH_HOST": "https://hub.example/services/binder/",
+        "BINDER_REQUEST": "v2/gh/astro/survey/0123",
+        "BINDER_PERSISTENT_REQUEST": "v2/gh/astro/survey/0123",
+    }
+    older = grant.model_copy(update={"spec": None})
+    assert "BINDER_REQUEST" not in build_binder_variables(older, public_url="https://hub.example/")
 
 
 def test_unset_variables_are_left_out() -> None:

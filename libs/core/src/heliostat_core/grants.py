@@ -44,6 +44,8 @@ class Grant(WireModel):
     repo: str = Field(max_length=2000)
     commit: str = Field(max_length=64)
     path: str | None = Field(max_length=1000, description="what JupyterLab opens, relative to the home")
+    spec: str | None = Field(default=None, max_length=2100, description="<provider>/<spec> of the commit in links")
+    ref_url: str | None = Field(default=None, max_length=2100, description="a page that shows the commit")
     temporary: bool = Field(default=False, description="its user has no sign-in: a token may stand in a URL")
     origins: list[str] = Field(default=[], max_length=20, description="whose pages may use it with a token")
     issued_at: AwareDatetime

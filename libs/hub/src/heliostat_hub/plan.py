@@ -51,6 +51,22 @@ def build_limits(rules: Rules) -> Limits:
     return Limits(cpu=rules.cpu, memory=rules.memory, pids=PROCESS_LIMIT)
 
 
+def build_binder_variables(grant: Grant, *, public_url: str) -> dict[str, str]:
+    """Build the variables by which code in a server knows where it came from, as BinderHub has them.
+
+    Both requests name the commit, which stays the same when the server is started again.
+    """
+    request = f"v2/{grant.spec}" if grant.spec else None
+    variables = {
+        "BINDER_REPO_URL": grant.repo,
+        "BINDER_REF_URL": grant.ref_url,
+        "BINDER_LAUNCH_HOST": f"{public_url.rstrip('/')}/services/binder/",
+        "BINDER_REQUEST": request,
+        "BINDER_PERSISTENT_REQUEST": request,
+    }
+    return {name: value for name, value in variables.items() if value is not None}
+
+
 def build_variables(
     hub_variables: Mapping[str, str | None], *, activity_url: str, temporary: bool = False
 ) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing_extensions import override
 from .errors import fail_on_host, refuse_while_deleted
 from .host import ProcessHost
 from .plan import (
+    build_binder_variables,
     build_command,
     build_default_url,
     build_limits,
@@ -171,7 +172,11 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
         config = self.host.config
         environment = config.base_environment
         start_script = None
+        variables = build_variables(
+            self.get_env(), activity_url=str(config.activity_url), temporary=grant is not None and grant.temporary
+        )
         if grant is not None:
+            variables |= build_binder_variables(grant, public_url=str(config.public_url))
             environment = self.host.environments.path(grant.environment_id)
             start_script = await self.host.grants.find_start_script(grant)
         return ServerSpec(
@@ -181,9 +186,7 @@ class ProcessSpawner(Spawner):  # type: ignore[misc]  # jupyterhub ships no type
             command=build_command(config.base_environment, origins=grant.origins if grant else ()),
             contents=self.host.contents.path(grant.content_id) if grant and grant.content_id else None,
             start_script=start_script,
-            environment_variables=build_variables(
-                self.get_env(), activity_url=str(config.activity_url), temporary=grant is not None and grant.temporary
-            ),
+            environment_variables=variables,
             limits=build_limits(admission.rules),
         )
 

@@ -14,6 +14,8 @@ from ..domain.ledger import Session
 from ..errors import HubBusyError, HubRefusedError
 from ..storage.hub import HubClient
 
+_LONGEST_LINK = 2000
+
 
 class SpawnService:
     """Signs what a server may start with, and asks the hub to start it.
@@ -47,6 +49,8 @@ class SpawnService:
             repo=plan.repo,
             commit=plan.commit,
             path=requested.path,
+            spec=_shorter(f"{plan.provider}/{plan.resolved_spec}"),
+            ref_url=_shorter(plan.ref_url),
             temporary=requested.temporary,
             origins=self._origins if requested.temporary else [],
             issued_at=datetime.now(UTC),
@@ -67,6 +71,8 @@ class SpawnService:
             repo=session.repo,
             commit=session.commit,
             path=session.path,
+            spec=_shorter(session.spec),
+            ref_url=_shorter(session.ref_url),
             issued_at=datetime.now(UTC),
         )
         return {"grant": sign_grant(grant, key=self._key)}
@@ -88,3 +94,8 @@ class SpawnService:
             if server is not None and server.active:
                 raise HubBusyError from error
             raise
+
+
+def _shorter(text: str | None) -> str | None:
+    """Leave out what is longer than a link may be; servers start without it."""
+    return text if text is not None and len(text) <= _LONGEST_LINK else None
