@@ -61,6 +61,7 @@ async def test_the_effective_policy_has_the_values_of_the_design(policy: httpx.A
         "memory": "2GB",
         "require_enforcement": False,
         "launches": True,
+        "sharing": True,
     }
     assert set(view["source"].values()) == {"default"}
     assert view["usage"] == {"named_servers": 0, "named_servers_left": 5, "servers": []}
