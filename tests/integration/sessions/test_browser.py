@@ -35,6 +35,12 @@ async def test_what_users_write_is_text(world: World, service: Service) -> None:
     assert "&lt;script&gt;alert(1)" in page.text
 
 
+async def test_nothing_can_be_sent_before_the_script_is_there_to_send_it(world: World, service: Service) -> None:
+    await sign_in(world, service, "alice", "/services/binder/")
+    page = (await service.client.get("")).text
+    assert page.count('type="submit"') == page.count('type="submit" disabled') == 1
+
+
 async def test_a_sign_in_that_did_not_begin_here_is_refused(world: World, service: Service) -> None:
     answer = await service.client.get("oauth_callback?code=c&state=forged")
     assert (answer.status_code, answer.json()["code"]) == (400, "login_failed")

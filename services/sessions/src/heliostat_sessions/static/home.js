@@ -194,6 +194,7 @@ function watch() {
   if (document.querySelector("[data-changing]")) setTimeout(refresh, POLL);
 }
 
+form.querySelector("[type=submit]").disabled = false; // before this script runs, the browser would send the form itself
 showProvider();
 showLink();
 if (value("repo")) {

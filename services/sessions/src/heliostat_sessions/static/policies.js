@@ -16,15 +16,21 @@ form.addEventListener("submit", async (event) => {
   const body = {
     source: source.value, comment: comment.value, dry_run: trying, expected_version: Number(form.dataset.version),
   };
-  for (const button of form.querySelectorAll("button")) button.disabled = true;
+  enable(false);
   try {
     showEffects(await send("PUT", "admin/policies", body));
   } catch (error) {
     showFaults(error);
   } finally {
-    for (const button of form.querySelectorAll("button")) button.disabled = false;
+    enable(true);
   }
 });
+
+enable(true); // before this script runs, the browser would send the form itself
+
+function enable(whether) {
+  for (const button of form.querySelectorAll("button")) button.disabled = !whether;
+}
 
 function showEffects({ version, changed, effects: found }) {
   if (changed) return location.reload();
