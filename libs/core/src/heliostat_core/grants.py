@@ -21,6 +21,7 @@ GRANT_LIFETIME = timedelta(hours=1)
 _CLOCK_SKEW = timedelta(minutes=1)
 _LONGEST = 32_768  # characters; a grant with the longest names allowed, all of four-byte characters, has about 23,000
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+_IMAGE = r"^(?:[A-Za-z0-9][A-Za-z0-9._:/-]{0,399}@)?sha256:[0-9a-f]{64}$"
 
 
 class GrantInvalidError(ClientError):
@@ -41,6 +42,9 @@ class Grant(WireModel):
     launch_id: UUID | None
     environment_id: str = Field(pattern=_ID)
     content_id: str | None = Field(pattern=_ID)
+    image: str | None = Field(
+        default=None, pattern=_IMAGE, description="digest of the commit's image, where servers are started from images"
+    )
     repo: str = Field(max_length=2000)
     commit: str = Field(max_length=64)
     path: str | None = Field(max_length=1000, description="what JupyterLab opens, relative to the home")

@@ -59,6 +59,9 @@ class PlanView(WireModel):
     content_id: str
     image_id: str
     image_name: str = Field(default="", description="readable and unique: <provider>-<slug>:<image id>")
+    image: str | None = Field(
+        default=None, description="digest of the commit's image, where it is there and servers start from images"
+    )
     decision: PlanDecision
     forced_by: str | None = Field(default=None, description="file that forces a build keyed on the commit")
     config_files: list[str] = []
@@ -84,6 +87,7 @@ class BuildView(WireModel):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     failure: ErrorView | None = None
+    image: str | None = Field(default=None, description="digest of the image that was built, once succeeded")
     links: BuildLinks
 
 
@@ -115,6 +119,7 @@ class EnvironmentView(WireModel):
     lock: str = Field(description="the resolved, pinned requirements")
     last_used_at: datetime | None = Field(default=None, description="last start of a server that has this environment")
     size: int | None = Field(default=None, description="bytes")
+    image: str | None = Field(default=None, description="digest of its image, where it is one")
 
 
 class _Form(WireModel):

@@ -43,6 +43,7 @@ class BuildFinished(WireModel):
     build_id: UUID
     environment_id: str
     content_id: str
+    image: str | None = None
     log_lines: int
 
 
@@ -71,6 +72,7 @@ class EnvironmentCreated(WireModel):
     python: str
     lock: str
     size: int | None
+    image: str | None = None
 
 
 class EnvironmentRetired(WireModel):
@@ -119,6 +121,7 @@ class LaunchBuilt(WireModel):
     build_id: UUID | None
     environment_id: str
     content_id: str
+    image: str | None = None
 
 
 class LaunchAdmitted(WireModel):
@@ -202,6 +205,7 @@ class SessionAssigned(WireModel):
     commit: str
     environment_id: str
     content_id: str
+    image: str | None = None
     path: str | None
 
 

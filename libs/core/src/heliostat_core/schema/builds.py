@@ -20,6 +20,7 @@ builds = Table(
     Column("started_at", Timestamp),
     Column("finished_at", Timestamp),
     Column("failure", JSONB),
+    Column("image", Text),
     # One build per identity, however many ask: the second insert of an unfinished one conflicts.
     Index(
         "uq_builds_image_id",
@@ -52,6 +53,7 @@ environments = Table(
     Column("python", Text, nullable=False),
     Column("lock", Text, nullable=False),
     Column("size", BigInteger),
+    Column("image", Text),
     Column("created_at", Timestamp, nullable=False),
     Column("retired_at", Timestamp),
 )

@@ -20,6 +20,7 @@ sessions = Table(
     Column("commit", Text),
     Column("environment_id", Text),
     Column("content_id", Text),
+    Column("image", Text),
     Column("path", Text),
     Column("started_at", Timestamp),
     Column("last_activity", Timestamp),

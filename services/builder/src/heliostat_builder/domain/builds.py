@@ -24,6 +24,7 @@ class Build:
     started_at: datetime | None
     finished_at: datetime | None
     failure: ErrorView | None
+    image: str | None
 
     @property
     def requested_by(self) -> str:

@@ -74,6 +74,7 @@ def build_view(build: Build, process: ProcessContext) -> BuildView:
         started_at=build.started_at,
         finished_at=build.finished_at,
         failure=build.failure,
+        image=build.image,
         links=BuildLinks(self=base, log=f"{base}/log"),
     )
 

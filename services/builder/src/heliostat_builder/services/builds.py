@@ -167,7 +167,11 @@ class BuildService:
             return await self._join(build, by=by)
         request = BuildRequested(build_id=uuid4(), requested_by=by.user, plan=plan)
         finished = BuildFinished(
-            build_id=request.build_id, environment_id=plan.environment_id, content_id=plan.content_id, log_lines=0
+            build_id=request.build_id,
+            environment_id=plan.environment_id,
+            content_id=plan.content_id,
+            image=plan.image,
+            log_lines=0,
         )
         try:
             async with self._database.transaction() as connection:

@@ -162,6 +162,7 @@ def _to_build(row: Any) -> Build:
         started_at=row.started_at,
         finished_at=row.finished_at,
         failure=None if row.failure is None else ErrorView.model_validate(row.failure),
+        image=row.image,
     )
 
 
@@ -181,5 +182,6 @@ def _to_environment(row: Any) -> EnvironmentView:
         python=row.python,
         lock=row.lock,
         size=row.size,
+        image=row.image,
         last_used_at=row.last_used_at,
     )

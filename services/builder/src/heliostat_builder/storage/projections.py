@@ -37,8 +37,8 @@ class BuildProjection:
             case BuildStarted(build_id=build_id, attempt=attempt):
                 started = func.coalesce(builds.c.started_at, event.time)
                 await _set(connection, build_id, state=BuildState.RUNNING, attempt=attempt, started_at=started)
-            case BuildFinished(build_id=build_id):
-                await _set(connection, build_id, state=BuildState.SUCCEEDED, finished_at=event.time)
+            case BuildFinished(build_id=build_id, image=image):
+                await _set(connection, build_id, state=BuildState.SUCCEEDED, finished_at=event.time, image=image)
             case BuildFailed(build_id=build_id, error=error):
                 failure = error.model_dump(mode="json")
                 await _set(connection, build_id, state=BuildState.FAILED, finished_at=event.time, failure=failure)

@@ -70,11 +70,12 @@ class Choice:
     def changes(self, plan: PlanView) -> bool:
         """Whether the server is to start with other files or another environment than it has."""
         session = self.session
-        return session is None or (session.commit, session.environment_id, session.content_id) != (
-            plan.commit,
-            plan.environment_id,
-            plan.content_id,
-        )
+        return session is None or (
+            session.commit,
+            session.environment_id,
+            session.content_id,
+            session.image,
+        ) != (plan.commit, plan.environment_id, plan.content_id, plan.image)
 
 
 def choose_server(

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from heliostat_core.contracts import events as kinds
-from heliostat_core.contracts.builds import PlanView
+from heliostat_core.contracts.builds import BuildState, PlanView
 from heliostat_core.contracts.launches import LaunchState
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.eventstore import Recorded
@@ -19,6 +19,15 @@ PHASES = {
     LaunchState.SPAWNING: "spawn",
 }
 """What a launch does next, by its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildProgress:
+    """How far the build is that a launch waits for: why it failed, or what image it made, if it makes images."""
+
+    state: BuildState
+    failure: ErrorView | None
+    image: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,9 @@ class Launch:
             case kinds.LaunchBuildAwaited():
                 return replace(later, state=LaunchState.BUILDING, build_id=data.build_id)
             case kinds.LaunchBuilt():
-                return replace(later, state=LaunchState.BUILT)
+                # From here on the plan names the image there is now, which may be another than when it was made.
+                built = self.planned.model_copy(update={"image": data.image})
+                return replace(later, state=LaunchState.BUILT, plan=built)
             case kinds.LaunchAdmitted():
                 return replace(later, state=LaunchState.ADMITTED, admitted=data)
             case kinds.LaunchSpawnRequested():

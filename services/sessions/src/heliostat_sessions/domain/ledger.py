@@ -41,6 +41,7 @@ class Session:
     commit: str | None
     environment_id: str | None
     content_id: str | None
+    image: str | None
     path: str | None
     started_at: datetime | None
     last_activity: datetime | None

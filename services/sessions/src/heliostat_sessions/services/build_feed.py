@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator
 from uuid import UUID
 
 from heliostat_core.contracts.builds import BuildState, LogLine, PlanView
-from heliostat_core.contracts.model import ErrorView
 from heliostat_core.database import Database
 from heliostat_core.errors import NotFoundError
 from heliostat_core.wakeups import Wakeups
 
+from ..domain.launch import BuildProgress
 from ..errors import BuildUnsuccessfulError
 from ..storage.launches import LaunchStorage
 from .log_tails import LogTails, wait_for_news
@@ -56,15 +56,12 @@ class BuildFeedService:
                         place += len(lines)
                         yield lines
                     if ended is not None:
-                        state, failure = ended
-                        if state is not BuildState.SUCCEEDED:
-                            raise BuildUnsuccessfulError(failure)
+                        if ended.state is not BuildState.SUCCEEDED:
+                            raise BuildUnsuccessfulError(ended.failure)
                         return
                     await wait_for_news(heard, tail, after=place)
 
-    async def _read_end(self, build_id: UUID) -> tuple[BuildState, ErrorView | None] | None:
+    async def _read_end(self, build_id: UUID) -> BuildProgress | None:
         async with self._database.transaction() as connection:
             found = await self._launches.read_build(connection, build_id)
-        if found is None or not BuildState(found[0]).final:
-            return None
-        return BuildState(found[0]), ErrorView.model_validate(found[1]) if found[1] else None
+        return found if found is not None and found.state.final else None

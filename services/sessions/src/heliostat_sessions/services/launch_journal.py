@@ -88,6 +88,7 @@ class LaunchJournal:
                     commit=plan.commit,
                     environment_id=plan.environment_id,
                     content_id=plan.content_id,
+                    image=plan.image,
                     path=request.path,
                 )
             )

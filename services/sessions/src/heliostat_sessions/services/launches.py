@@ -243,6 +243,7 @@ class LaunchService:
                 build_id=None,
                 environment_id=plan.environment_id,
                 content_id=plan.content_id,
+                image=plan.image,
             )
             events.append(built)
         actors = [requested.user, *(ACTOR for _ in events[1:])]

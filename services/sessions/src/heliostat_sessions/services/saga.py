@@ -16,7 +16,6 @@ from heliostat_core.clients import BuilderClient, PolicyClient
 from heliostat_core.contracts import events as kinds
 from heliostat_core.contracts.builds import BuildRequest, BuildState
 from heliostat_core.contracts.launches import LaunchState
-from heliostat_core.contracts.model import ErrorView
 from heliostat_core.contracts.policy import AdmissionAction, AdmissionRequest, AdmissionView, ServerFact
 from heliostat_core.errors import ClientError, HeliostatError, UnavailableError
 from heliostat_core.eventstore import EventStore, StreamConflictError
@@ -217,7 +216,7 @@ class LaunchSaga:
         )
         awaited = kinds.LaunchBuildAwaited(launch_id=launch.id, build_id=build.id)
         if build.state is BuildState.SUCCEEDED:
-            return await self._journal.append(launch, awaited, self._built(launch, build.id))
+            return await self._journal.append(launch, awaited, self._built(launch, build.id, build.image))
         return await self._journal.append(launch, awaited)
 
     async def _wait_for_build(self, launch: Launch) -> Launch:
@@ -227,20 +226,20 @@ class LaunchSaga:
                 async with self._store.database.transaction() as connection:
                     found = await self._launches.read_build(connection, launch.build_id)
                 if found is not None:
-                    state, failure = BuildState(found[0]), found[1]
-                    if state is BuildState.SUCCEEDED:
-                        return await self._journal.append(launch, self._built(launch, launch.build_id))
-                    if state.final:
-                        raise BuildUnsuccessfulError(ErrorView.model_validate(failure) if failure else None)
+                    if found.state is BuildState.SUCCEEDED:
+                        return await self._journal.append(launch, self._built(launch, launch.build_id, found.image))
+                    if found.state.final:
+                        raise BuildUnsuccessfulError(found.failure)
                 await heard.wait(at_most=_BUILD_POLL)
 
-    def _built(self, launch: Launch, build_id: UUID) -> kinds.LaunchBuilt:
+    def _built(self, launch: Launch, build_id: UUID, image: str | None) -> kinds.LaunchBuilt:
         plan = launch.planned
         return kinds.LaunchBuilt(
             launch_id=launch.id,
             build_id=build_id,
             environment_id=plan.environment_id,
             content_id=plan.content_id,
+            image=image,
         )
 
     async def _admit(self, launch: Launch, user: HubUser | None) -> Launch:

@@ -7,12 +7,15 @@ from typing import Any
 from uuid import UUID
 
 from heliostat_core.contracts import events as kinds
-from heliostat_core.contracts.builds import PlanView
+from heliostat_core.contracts.builds import BuildState, PlanView
 from heliostat_core.contracts.launches import LaunchLinks, LaunchState, LaunchView
+from heliostat_core.contracts.model import ErrorView
 from heliostat_core.eventstore import Recorded
 from heliostat_core.schema import builds, launches
 from sqlalchemy import Row, Table, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ..domain.launch import BuildProgress
 
 _FINAL = [state.value for state in LaunchState if state.final]
 _LOCK_USER = text("SELECT pg_advisory_xact_lock(1280658001, hashtext(:user))")
@@ -182,11 +185,14 @@ class LaunchStorage:
         statement = select(func.count()).select_from(launches).where(launches.c.state == LaunchState.SPAWNING.value)
         return int((await connection.execute(statement)).scalar_one())
 
-    async def read_build(self, connection: AsyncConnection, build_id: UUID) -> tuple[str, dict[str, Any] | None] | None:
-        """Read state and failure of a build."""
-        statement = select(builds.c.state, builds.c.failure).where(builds.c.id == build_id)
+    async def read_build(self, connection: AsyncConnection, build_id: UUID) -> BuildProgress | None:
+        """Read how far a build is."""
+        statement = select(builds.c.state, builds.c.failure, builds.c.image).where(builds.c.id == build_id)
         row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else (row.state, row.failure)
+        if row is None:
+            return None
+        failure = ErrorView.model_validate(row.failure) if row.failure else None
+        return BuildProgress(state=BuildState(row.state), failure=failure, image=row.image)
 
     async def read_build_plan(self, connection: AsyncConnection, build_id: UUID) -> PlanView | None:
         """Read what a build was to do."""

@@ -291,6 +291,7 @@ def _to_session(row: Row[Any]) -> Session:
         commit=row.commit,
         environment_id=row.environment_id,
         content_id=row.content_id,
+        image=row.image,
         path=row.path,
         started_at=row.started_at,
         last_activity=activity,
