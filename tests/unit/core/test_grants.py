@@ -83,3 +83,15 @@ def test_the_longest_grant_passes() -> None:
     longest = {"user": wide * 255, "server_name": wide * 255, "repo": wide * 2000, "path": wide * 1000}
     text = sign_grant(GRANT.model_copy(update=longest), key=KEY)
     assert read_grant(text, key=KEY).repo == longest["repo"]
+
+
+@pytest.mark.parametrize("image", ["heliostat/demo:latest", "sha256:short", "-v/:/host@sha256:" + "0" * 64])
+def test_an_image_is_named_by_its_digest(image: str) -> None:
+    with pytest.raises(ValidationError):
+        Grant.model_validate(GRANT.model_dump() | {"image": image})
+
+
+@pytest.mark.parametrize("prefix", ["", "registry.example:5000/heliostat/demo@"])
+def test_an_image_may_be_in_a_registry(prefix: str) -> None:
+    granted = Grant.model_validate(GRANT.model_dump() | {"image": f"{prefix}sha256:{'0' * 64}"})
+    assert verify(sign_grant(granted, key=KEY)) == granted
