@@ -9,7 +9,7 @@ BIN := .venv/bin
 LOCAL := $(BIN)/python -m heliostat_local
 PYTEST := $(BIN)/python -m pytest
 SOURCES := libs services deploy tests $(wildcard benchmarks)
-MEMBERS := core runtime hub singleuser cli builder sessions policy local
+MEMBERS := core runtime containers hub singleuser cli builder sessions policy local
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --no-annotate --no-header --quiet $(foreach m,$(MEMBERS),--no-emit-package heliostat-$m) $(ARGS)
 # jsonschema uses it where it is there, and building its grammar costs every start of a server two seconds.
@@ -103,6 +103,10 @@ lock: init-dev ## resolve the dependencies again within what is declared (ARGS=-
 	$(COMPILE) -c requirements/control-plane.txt -c requirements/singleuser.txt pyproject.toml \
 		--group pyproject.toml:dev libs/singleuser/pyproject.toml requirements/build.in requirements/singleuser.in \
 		-o requirements/dev.txt
+	$(COMPILE) -c requirements/control-plane.txt requirements/build.in -o requirements/build.txt
+	for part in libs/hub services/builder services/policy services/sessions; do \
+		$(COMPILE) -c requirements/control-plane.txt $$part/pyproject.toml -o requirements/$${part#*/}.txt || exit 1; \
+	done
 	npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
 clean: ## remove everything installed and every cache; never the state directory
