@@ -1,0 +1,71 @@
+"""The `docker` runtime: the only code that talks to a container engine or a registry.
+
+Everything is asynchronous, has a deadline, and raises :class:`EngineError` (`code`, `message`, `remedy`). Sizes are
+bytes; a digest is `sha256:...`, the engine's image id; `name` takes a name or a digest.
+
+Engine::
+
+    async with Engine.open(url) as engine:            # None: the host's own socket; one per process, shared
+        await engine.ping(); await engine.info() -> EngineInfo
+
+Images::
+
+    images = Images(engine)
+    await images.find(name) -> Image | None; await images.read(name) -> Image     # ImageMissingError
+    await images.list_("heliostat.environment") -> tuple[Image, ...]              # by label `key` or `key=value`
+    await images.tag(digest, name); await images.remove(name)                     # ImageBusyError; absent is success
+
+Containers::
+
+    containers = Containers(engine)
+    container = await containers.create(ContainerSpec(name=..., image=digest, command=(...), mounts=(Mount(...),),
+                                                      limits=ContainerLimits(cpu=1.0, memory=2 * 10**9, pids=512)))
+    await containers.start(name); await containers.find(name) -> Container | None
+    async for line in containers.watch_logs(name, skip=lines_i_have): ...         # until it ends; adoption
+    await containers.wait(name, deadline=...) -> int; await containers.kill(name); await containers.remove(name)
+    await containers.measure(name) -> int             # bytes written to its own layer
+    await containers.commit(name, image=..., config={"Labels": {...}, "User": "1000", ...}) -> digest
+    await containers.list_({"heliostat.build": ""}) -> tuple[Container, ...]
+    await containers.run(spec, deadline=...) -> Finished(status, output)          # short helpers; always removed
+"""
+
+from .container import Container, ContainerLimits, ContainerSpec, Finished, Mount
+from .containers import Containers
+from .engine import DEFAULT_URL, Engine, EngineInfo
+from .errors import (
+    ContainerExistsError,
+    ContainerMissingError,
+    EngineError,
+    EngineRefusedError,
+    EngineTimeoutError,
+    EngineUnavailableError,
+    ImageBusyError,
+    ImageMismatchError,
+    ImageMissingError,
+    InvalidReferenceError,
+)
+from .images import Image, Images
+
+__all__ = [
+    "DEFAULT_URL",
+    "Container",
+    "ContainerExistsError",
+    "ContainerLimits",
+    "ContainerMissingError",
+    "ContainerSpec",
+    "Containers",
+    "Engine",
+    "EngineError",
+    "EngineInfo",
+    "EngineRefusedError",
+    "EngineTimeoutError",
+    "EngineUnavailableError",
+    "Finished",
+    "Image",
+    "ImageBusyError",
+    "ImageMismatchError",
+    "ImageMissingError",
+    "Images",
+    "InvalidReferenceError",
+    "Mount",
+]

@@ -1,0 +1,116 @@
+"""The connection to a container engine: deadlines for every call, and errors in our own words."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import aiodocker
+import aiohttp
+from aiodocker.exceptions import DockerError
+
+from .errors import EngineError, EngineRefusedError, EngineTimeoutError, EngineUnavailableError
+
+__all__ = ["CALL", "DEFAULT_URL", "Engine", "EngineInfo"]
+
+DEFAULT_URL = "unix:///var/run/docker.sock"
+CALL = timedelta(seconds=30)  # an engine under load takes seconds for what takes it milliseconds otherwise
+CONNECT = timedelta(seconds=5)
+NO_CONNECTION = 900  # what aiodocker says for a socket that nobody answers
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What an engine is. `memory` is in bytes; `storage_root` is a path on the engine's host."""
+
+    id: str
+    version: str
+    storage_driver: str
+    storage_root: str
+    cgroup_version: int
+    cpus: int
+    memory: int
+    is_containerd_store: bool
+
+
+class Engine:
+    """A connection to one engine; share it, it is safe between tasks."""
+
+    def __init__(self, docker: aiodocker.Docker) -> None:
+        self.docker = docker
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str | None = None) -> AsyncIterator["Engine"]:
+        """Open a connection pool; `unix://`, `tcp://` and `https://` addresses. Nothing is sent yet."""
+        # Deadlines are `call`'s: a limit per connection would end streams of logs that are silent for a while.
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT.total_seconds())
+        docker = aiodocker.Docker(url or DEFAULT_URL, timeout=timeout)
+        try:
+            yield cls(docker)
+        finally:
+            await docker.close()
+
+    @asynccontextmanager
+    async def call(
+        self, action: str, *, deadline: timedelta | None = CALL, missing: EngineError | None = None
+    ) -> AsyncIterator[aiodocker.Docker]:
+        """Give the client for one call, and translate what goes wrong in the block.
+
+        Parameters
+        ----------
+        action
+            What is done, as the verb of a sentence: "remove the image x".
+        missing
+            What to raise when the engine does not know the thing (404).
+
+        Raises
+        ------
+        EngineUnavailableError, EngineTimeoutError, EngineRefusedError
+        """
+        try:
+            async with asyncio.timeout(deadline.total_seconds() if deadline else None):
+                yield self.docker
+        except DockerError as e:
+            if e.status == NO_CONNECTION:
+                raise EngineUnavailableError(reason=e.message) from e
+            if e.status == NOT_FOUND and missing is not None:
+                raise missing from e
+            raise EngineRefusedError(action=action, status=e.status, reason=e.message) from e
+        except aiohttp.ClientError as e:  # before TimeoutError: aiohttp's own is both
+            raise EngineUnavailableError(reason=str(e) or type(e).__name__) from e
+        except TimeoutError as e:
+            raise EngineTimeoutError(action=action, deadline=deadline or CONNECT) from e
+
+    async def ping(self) -> None:
+        """Ask the engine for a sign of life.
+
+        Raises
+        ------
+        EngineError
+        """
+        async with self.call("answer", deadline=CONNECT) as docker:
+            await docker.version()
+
+    async def info(self) -> EngineInfo:
+        """Ask what the engine is.
+
+        Raises
+        ------
+        EngineError
+        """
+        async with self.call("say what it is") as docker:
+            found: Mapping[str, Any] = await docker.system.info()
+        return EngineInfo(
+            id=found["ID"],
+            version=found["ServerVersion"],
+            storage_driver=found["Driver"],
+            storage_root=found["DockerRootDir"],
+            cgroup_version=int(found.get("CgroupVersion") or 1),
+            cpus=found["NCPU"],
+            memory=found["MemTotal"],
+            is_containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (found.get("DriverStatus") or []),
+        )
