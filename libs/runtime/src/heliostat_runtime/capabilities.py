@@ -8,7 +8,7 @@ from .limits import Enforcement, Frozen
 __all__ = ["HostCapabilities", "SandboxMode", "StorageBackend"]
 
 SandboxMode = Literal["root", "user"]
-StorageBackend = Literal["loop-ext4", "directory"]
+StorageBackend = Literal["loop-ext4", "directory", "engine-volume"]
 
 
 class HostCapabilities(Frozen):

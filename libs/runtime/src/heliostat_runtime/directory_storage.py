@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from .files import PRIVATE_DIRECTORY
-from .loop_storage import Space
+from .space import Space
 
 __all__ = ["DirectoryStorage", "measure_tree"]
 
@@ -30,17 +30,20 @@ class DirectoryStorage:
     async def detach(self) -> None:
         """Do nothing: there is nothing to unmount."""
 
-    def is_created(self) -> bool:
-        """Whether the directory is there (blocking)."""
-        return self.home.exists()
+    async def remove(self) -> None:
+        """Do nothing: all of it is in the volume's directory."""
 
-    def is_attached(self) -> bool:
+    async def is_created(self) -> bool:
+        """Whether the directory is there."""
+        return await asyncio.to_thread(self.home.exists)
+
+    async def is_attached(self) -> bool:
         """Nothing is ever mounted."""
         return False
 
-    def measure(self) -> Space:
-        """Walk the tree and add up what it takes on disk (blocking)."""
-        return Space(measure_tree(self.home), self._size)
+    async def measure(self) -> Space:
+        """Walk the tree and add up what it takes on disk."""
+        return Space(await asyncio.to_thread(measure_tree, self.home), self._size)
 
     def _make_home(self) -> None:
         self.home.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)

@@ -2,17 +2,42 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, NewType
+from typing import Any, NamedTuple, NewType, Protocol
 
 from .capabilities import StorageBackend
 from .directory_storage import DirectoryStorage
 from .limits import Frozen
 from .loop_storage import LoopStorage
+from .space import Space
 
 __all__ = ["Measurement", "Owner", "Storage", "Volume", "VolumeId", "VolumeLease", "open_storage", "server_logs"]
 
 VolumeId = NewType("VolumeId", str)
-Storage = LoopStorage | DirectoryStorage
+
+
+class Storage(Protocol):
+    """Where the files of one volume are. Its caller has leased the volume, except to look or to measure."""
+
+    async def create(self) -> None:
+        """Make it, unless it is there."""
+
+    async def attach(self) -> Path:
+        """Make it usable and return the home as a server sees it; usable already is success."""
+
+    async def detach(self) -> None:
+        """Undo `attach`; not attached is success. Raises VolumeBusyError while a server uses it."""
+
+    async def remove(self) -> None:
+        """Remove what is not in the volume's directory; absent is success."""
+
+    async def is_created(self) -> bool:
+        """Whether it is there."""
+
+    async def is_attached(self) -> bool:
+        """Whether it is usable, and so needs `detach`."""
+
+    async def measure(self) -> Space:
+        """Measure it; it may be in use."""
 
 
 class Owner(Frozen):
@@ -69,6 +94,6 @@ def server_logs(state: Path, volume_id: str) -> tuple[Path, Path]:
 
 
 def open_storage(volume: Volume, directory: Path) -> Storage:
-    """Return the storage of a volume that lies in a directory."""
+    """Return the storage of a volume of the process runtime that lies in a directory."""
     kind = LoopStorage if volume.backend == "loop-ext4" else DirectoryStorage
     return kind(directory, size=volume.size, uid=volume.uid)

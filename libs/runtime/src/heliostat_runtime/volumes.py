@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
-from .capabilities import HostCapabilities
+from .capabilities import StorageBackend
 from .errors import VolumeBusyError, VolumeMissingError
 from .files import PRIVATE_FILE, lock_file, read_json, remove_tree, try_lock, write_json
 from .volume import Measurement, Owner, Storage, Volume, VolumeId, VolumeLease, open_storage, server_logs
@@ -25,22 +25,45 @@ BRIEF = timedelta(seconds=2)  # longer than anybody but a running server holds a
 LOCK_POLL = timedelta(milliseconds=20)
 
 
+class VolumeCapabilities(Protocol):
+    """What decides how volumes are made; see `HostCapabilities`."""
+
+    @property
+    def uid(self) -> int:
+        """Owner of all files, unless every volume has a uid of its own."""
+
+    @property
+    def own_uids(self) -> bool:
+        """Whether every volume gets a uid of its own."""
+
+    @property
+    def storage_backend(self) -> StorageBackend:
+        """The kind of storage new volumes get."""
+
+
 class VolumeStore:
     """Volumes in `volumes/<id>/`: `volume.json` says what it is to be, `lock` is held by the server that runs on it."""
 
     def __init__(
-        self, state: Path, capabilities: HostCapabilities, *, first_uid: int = FIRST_UID, last_uid: int = LAST_UID
+        self,
+        state: Path,
+        capabilities: VolumeCapabilities,
+        *,
+        open_storage: Callable[[Volume, Path], Storage] = open_storage,
+        first_uid: int = FIRST_UID,
+        last_uid: int = LAST_UID,
     ) -> None:
         self._state = state
         self._root = state / "volumes"
         self._trash = state / "trash" / "volumes"
         self._capabilities = capabilities
+        self._open_storage = open_storage
         self._index = VolumeIndex(self._root / ".index", first_uid=first_uid, last_uid=last_uid)
 
     async def ensure(self, user: str, server_name: str, size: int) -> Volume:
         """Find the volume of a server or make one of `size` bytes; an existing one keeps its size."""
         volume = await self._locked(lambda: self._find_or_record(Owner(user=user, server_name=server_name), size))
-        if not await asyncio.to_thread(self._storage(volume).is_created):
+        if not await self._storage(volume).is_created():
             async with self.lease(volume.volume_id, patience=BRIEF):
                 await self._storage(volume).create()
         return volume
@@ -123,7 +146,7 @@ class VolumeStore:
             There is none.
         """
         volume = await self.read(volume_id)
-        space = await asyncio.to_thread(self._storage(volume).measure)
+        space = await self._storage(volume).measure()
         method = "file system" if volume.backend == "loop-ext4" else "sum of files"
         return Measurement(used=space.used, limit=space.limit, method=method)
 
@@ -139,7 +162,8 @@ class VolumeStore:
             A server runs on it.
         """
         try:
-            async with self.lease(volume_id, patience=BRIEF):
+            async with self.lease(volume_id, patience=BRIEF) as lease:
+                await self.detach(lease)  # or it is in use, and stays
                 await self._locked(lambda: self._discard(VolumeId(volume_id)))
         except VolumeMissingError:
             pass
@@ -151,7 +175,7 @@ class VolumeStore:
         for directory in await asyncio.to_thread(_list_directories, self._trash):
             await self._empty(directory)
         for volume in await self.list_():
-            if not await asyncio.to_thread(self._storage(volume).is_attached):
+            if not await self._storage(volume).is_attached():
                 continue
             try:
                 async with self.lease(volume.volume_id) as lease:
@@ -220,7 +244,7 @@ class VolumeStore:
         write_json(self._root / volume.volume_id / "volume.json", volume.model_dump(mode="json"))
 
     def _storage(self, volume: Volume) -> Storage:
-        return open_storage(volume, self._root / volume.volume_id)
+        return self._open_storage(volume, self._root / volume.volume_id)
 
     async def _wait_for_lock(self, volume_id: VolumeId, patience: timedelta) -> int:
         until = asyncio.get_running_loop().time() + patience.total_seconds()
@@ -250,7 +274,9 @@ class VolumeStore:
         document = await asyncio.to_thread(read_json, directory / "volume.json")
         if document is not None:
             volume = Volume.model_validate(document)
-            await open_storage(volume, directory).detach()
+            storage = self._open_storage(volume, directory)
+            await storage.detach()
+            await storage.remove()
         await asyncio.to_thread(self._remove_files, directory)
         if document is not None:
             await self._locked(lambda: self._index.release_uid(volume.uid, volume.volume_id))
