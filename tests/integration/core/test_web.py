@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from heliostat_core.database import Database
+from heliostat_core.database import Database, DatabaseUnavailableError
 from heliostat_core.errors import ClientError
 from heliostat_core.sse import BadEventIdError, read_event_id
 from heliostat_core.supervisor import Job, Supervisor
 from heliostat_core.wakeups import Wakeups
-from heliostat_core.web import MAX_BODY, create_health_router, create_service_app
+from heliostat_core.web import MAX_BODY, create_health_router, create_metrics_router, create_service_app
 from prometheus_client import CollectorRegistry
 
 
@@ -23,14 +23,18 @@ class _TooManyError(ClientError):
         super().__init__("You have 5 of 5", field="name", remedy="Delete one.", details={"limit": 5})
 
 
-def _client(*, missing: list[str]) -> httpx.AsyncClient:
+def _client(*, missing: list[str] | None) -> httpx.AsyncClient:
+    """Make a client of a service that misses these; None: its database."""
     registry = CollectorRegistry()
     app = create_service_app(title="test", base_path="/services/test/", registry=registry)
 
     async def readiness() -> list[str]:
+        if missing is None:
+            raise DatabaseUnavailableError
         return missing
 
-    app.include_router(create_health_router(registry=registry, readiness=readiness))
+    app.include_router(create_health_router(readiness=readiness))
+    app.include_router(create_metrics_router(registry=registry, readiness=readiness))
 
     @app.get("/services/test/refuse")
     async def refuse(number: int = 0) -> None:
@@ -93,10 +97,21 @@ async def test_errors_of_the_framework_have_the_same_shape(path: str, status: in
 
 
 async def test_readiness_names_what_is_missing() -> None:
-    async with _client(missing=["database"]) as client:
+    async with _client(missing=["a job"]) as client:
         answer = await client.get("/readyz")
         assert (await client.get("/healthz")).json() == {"ok": True}
-    assert (answer.status_code, answer.json()["missing"]) == (503, ["database"])
+    assert (answer.status_code, answer.json()["missing"]) == (503, ["a job"])
+
+
+@pytest.mark.parametrize(("missing", "ready", "database"), [([], 1.0, 1.0), (["a job"], 0.0, 1.0), (None, 0.0, 0.0)])
+async def test_metrics_say_what_readiness_says_also_without_a_database(
+    missing: list[str] | None, ready: float, database: float
+) -> None:
+    async with _client(missing=missing) as client:
+        answer = await client.get("/metrics")
+        assert (await client.get("/readyz")).status_code == (200 if ready else 503)
+    assert answer.status_code == 200
+    assert {f"heliostat_ready {ready}", f"heliostat_database_reachable {database}"} <= set(answer.text.splitlines())
 
 
 async def test_requests_are_counted_by_route_template() -> None:
@@ -132,7 +147,24 @@ async def test_a_failing_job_is_counted_and_tried_again() -> None:
             await asyncio.sleep(0.01)
     labels = {"job": "job", "outcome": "failure"}
     assert registry.get_sample_value("heliostat_job_runs_total", labels) == 1
+    assert registry.get_sample_value("heliostat_job_fresh", {"job": "job"}) == 1
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "job"]
+
+
+async def test_the_age_of_a_jobs_last_success_is_seen() -> None:
+    registry = CollectorRegistry()
+    regular = Job("regular", timedelta(seconds=1), asyncio.Event().wait)
+    endless = Job("endless", timedelta(seconds=1), asyncio.Event().wait, endless=True)
+    async with Supervisor(registry=registry).running([regular, endless]):
+        regular.last_success -= 100
+        endless.failing_since = regular.last_success
+        for name in ("regular", "endless"):
+            assert registry.get_sample_value("heliostat_job_fresh", {"job": name}) == 0
+            age = registry.get_sample_value("heliostat_job_success_age_seconds", {"job": name})
+            assert age is not None
+            assert age >= 100
+        endless.failing_since = None
+        assert registry.get_sample_value("heliostat_job_success_age_seconds", {"job": "endless"}) == 0
 
 
 async def test_another_process_hears_an_announcement(database: Database) -> None:

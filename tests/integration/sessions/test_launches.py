@@ -144,7 +144,7 @@ async def test_launches_are_counted_by_what_they_came_to(world: World, service: 
     await _launch(service, alice, repo="ska/other")
     world.policy.rules = world.policy.rules.model_copy(update={"named_servers": 1})
     await _launch(service, alice, repo="ska/third")
-    metrics = (await service.client.get("metrics")).text
+    metrics = (await service.client.get(f"{service.url}/metrics")).text
     for labels in (
         'outcome="success",phase="spawn",plan="hit"',
         'outcome="user_error",phase="plan",plan="none"',

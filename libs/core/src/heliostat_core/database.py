@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Self
 
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from .errors import ClientError, UnavailableError
+from .metrics import StoreMetrics
 
 COMMAND_TIMEOUT = timedelta(seconds=30)
 """No statement of a service may take longer; a stuck one would hold back every follower."""
@@ -35,15 +37,20 @@ class Database:
     ----------
     engine
         An engine made by `open`.
+    metrics
+        Where transactions, and what the event store and leases do in them, are measured.
     """
 
-    def __init__(self, *, engine: AsyncEngine) -> None:
+    def __init__(self, *, engine: AsyncEngine, metrics: StoreMetrics) -> None:
         self.engine = engine
+        self.metrics = metrics
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: SecretStr, *, application: str, pool_size: int = 10) -> AsyncIterator[Self]:
-        """Open a pool under an application name and close it on leaving."""
+    async def open(
+        cls, url: SecretStr, *, application: str, registry: CollectorRegistry | None = None, pool_size: int = 10
+    ) -> AsyncIterator[Self]:
+        """Open a pool under an application name, measured on a registry where there is one; close it on leaving."""
         engine = create_async_engine(
             url.get_secret_value(),
             pool_size=pool_size,
@@ -56,8 +63,11 @@ class Database:
                 "server_settings": {"application_name": application, "jit": "off"},
             },
         )
+        metrics = StoreMetrics(registry or CollectorRegistry())
+        metrics.connections.set_function(engine.pool.checkedout)  # type: ignore[attr-defined]  # a QueuePool
+        metrics.most_connections.set(2 * pool_size)
         try:
-            yield cls(engine=engine)
+            yield cls(engine=engine, metrics=metrics)
         finally:
             await engine.dispose()
 
@@ -73,12 +83,15 @@ class Database:
             A text holds U+0000, which Postgres cannot keep, so it cannot be what is looked for either.
         """
         try:
-            async with self.engine.begin() as connection:
-                yield connection
+            with self.metrics.transactions.time():
+                async with self.engine.begin() as connection:
+                    yield connection
         except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
+            self.metrics.failures.inc()
             raise DatabaseUnavailableError from error
         except DBAPIError as error:
             if error.connection_invalidated:
+                self.metrics.failures.inc()
                 raise DatabaseUnavailableError from error
             if getattr(error.orig, "sqlstate", None) in _NOT_TEXT:
                 raise ClientError(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from time import monotonic
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 _FIRST_RETRY = 0.5
 _LONGEST_RETRY = 30.0
@@ -44,8 +44,14 @@ class Job:
     def fresh(self) -> bool:
         """Whether it succeeded within three intervals, and at least ten seconds."""
         if self.endless:
-            return self.failing_since is None or monotonic() - self.failing_since < _LONGEST_RETRY
-        return monotonic() - self.last_success < max(3 * self.interval.total_seconds(), 10) + _LONGEST_RETRY
+            return self.overdue() < _LONGEST_RETRY
+        return self.overdue() < max(3 * self.interval.total_seconds(), 10) + _LONGEST_RETRY
+
+    def overdue(self) -> float:
+        """Seconds since it last succeeded; of one that never returns, since it began to fail."""
+        if self.endless:
+            return 0 if self.failing_since is None else monotonic() - self.failing_since
+        return monotonic() - self.last_success
 
 
 class Supervisor:
@@ -63,6 +69,15 @@ class Supervisor:
         self._runs = Counter(
             "heliostat_job_runs", "Runs of background jobs by outcome", ["job", "outcome"], registry=registry
         )
+        self._fresh = Gauge(
+            "heliostat_job_fresh", "Whether a background job succeeds as often as it should", ["job"], registry=registry
+        )
+        self._overdue = Gauge(
+            "heliostat_job_success_age_seconds",
+            "Time since a background job last succeeded; of one that never returns, since it began to fail",
+            ["job"],
+            registry=registry,
+        )
 
     @asynccontextmanager
     async def running(self, jobs: Sequence[Job]) -> AsyncIterator[None]:
@@ -71,6 +86,8 @@ class Supervisor:
         for job in jobs:
             for outcome in ("success", "failure"):
                 self._runs.labels(job.name, outcome)
+            self._fresh.labels(job.name).set_function(job.fresh)
+            self._overdue.labels(job.name).set_function(job.overdue)
         tasks = [asyncio.create_task(self._loop(job), name=job.name) for job in jobs]
         try:
             yield

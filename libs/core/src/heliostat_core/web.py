@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
@@ -15,12 +16,17 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .contracts.model import ErrorView
+from .database import DatabaseUnavailableError
 from .errors import ForbiddenError, HeliostatError, UnauthenticatedError
-from .metrics import HttpMetrics
+from .metrics import HealthMetrics, HttpMetrics
 
 Readiness = Callable[[], Awaitable[list[str]]]
 """Names what is not ready; empty means ready."""
 
+DATABASE = "database"
+"""What is missing when Postgres does not answer."""
+
+_READINESS_DEADLINE = timedelta(seconds=5)
 
 MAX_BODY = 4 * 2**20
 """Bytes of a request; the largest of ours, a thousand idle servers, has less than one MiB.
@@ -89,8 +95,8 @@ def create_service_app(*, title: str, base_path: str, registry: CollectorRegistr
     return app
 
 
-def create_health_router(*, registry: CollectorRegistry, readiness: Readiness) -> APIRouter:
-    """Create ``/healthz`` (the process answers), ``/readyz`` (it can work) and ``/metrics``."""
+def create_health_router(*, readiness: Readiness) -> APIRouter:
+    """Create ``/healthz`` (the process answers) and ``/readyz`` (it can work)."""
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz", summary="Whether the process answers")
@@ -99,19 +105,34 @@ def create_health_router(*, registry: CollectorRegistry, readiness: Readiness) -
 
     @router.get("/readyz", summary="Whether it can do its work, and what keeps it from it")
     async def get_readiness(response: Response) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(5):
-                missing = await readiness()
-        except TimeoutError:
-            missing = ["no answer within 5 s"]
+        missing = await _list_missing(readiness)
         response.status_code = 503 if missing else 200
         return {"ok": not missing, "missing": missing}
 
+    return router
+
+
+def create_metrics_router(*, registry: CollectorRegistry, readiness: Readiness) -> APIRouter:
+    """Create ``/metrics``. It belongs at the root of the process's own port, where the hub's proxy does not lead."""
+    router = APIRouter(tags=["health"])
+    metrics = HealthMetrics(registry)
+
     @router.get("/metrics", summary="Prometheus metrics")
     async def get_metrics() -> Response:
+        missing = await _list_missing(readiness)
+        metrics.ready.set(not missing)
+        metrics.database.set(DATABASE not in missing)
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+async def _list_missing(readiness: Readiness) -> list[str]:
+    try:
+        async with asyncio.timeout(_READINESS_DEADLINE.total_seconds()):
+            return await readiness()
+    except (DatabaseUnavailableError, TimeoutError):  # all that readiness waits for is Postgres
+        return [DATABASE]
 
 
 def build_error_response(

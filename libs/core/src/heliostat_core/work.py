@@ -23,14 +23,15 @@ INSERT INTO work_items (kind, key, attempts, lease_token, lease_owner, available
 VALUES (:kind, :key, 1, :token, :owner, now() + :duration) ON CONFLICT DO NOTHING
 """)
 _CLAIM = text("""
-UPDATE work_items
-SET lease_token = :token, lease_owner = :owner, attempts = attempts + 1, available_at = now() + :duration
-WHERE (kind, key) IN (
-    SELECT kind, key FROM work_items
+WITH due AS (
+    SELECT kind, key, lease_token IS NOT NULL AS expired FROM work_items
     WHERE kind = :kind AND available_at <= now() AND (CAST(:key AS text) IS NULL OR key = :key)
     ORDER BY available_at LIMIT :most FOR UPDATE SKIP LOCKED
 )
-RETURNING key, attempts
+UPDATE work_items AS item
+SET lease_token = :token, lease_owner = :owner, attempts = attempts + 1, available_at = now() + :duration
+FROM due WHERE item.kind = due.kind AND item.key = due.key
+RETURNING item.key, attempts, expired
 """)
 _RENEW = text("""
 UPDATE work_items SET available_at = now() + :duration
@@ -78,6 +79,7 @@ class WorkQueue:
 
     def __init__(self, *, database: Database, owner: str, duration: timedelta = timedelta(seconds=10)) -> None:
         self._database = database
+        self._metrics = database.metrics
         self._owner = owner
         self._duration = duration
 
@@ -106,6 +108,7 @@ class WorkQueue:
         }
         async with self._database.transaction() as connection:
             rows = (await connection.execute(_CLAIM, values)).all()
+        self._metrics.takeovers.labels(kind).inc(sum(row.expired for row in rows))
         return [Lease(kind=kind, key=row.key, token=token, attempt=row.attempts) for row in rows]
 
     async def guard(self, connection: AsyncConnection, lease: Lease) -> None:
@@ -117,12 +120,12 @@ class WorkQueue:
             It is not held any more; the transaction must be given up.
         """
         if (await connection.execute(_GUARD, _values(lease))).one_or_none() is None:
-            raise LeaseLostError(kind=lease.kind, key=lease.key)
+            raise self._lose(lease)
 
     async def finish(self, connection: AsyncConnection, lease: Lease) -> None:
         """Remove the work in the caller's transaction; raises LeaseLostError as `guard` does."""
         if (await connection.execute(_FINISH, _values(lease))).rowcount == 0:
-            raise LeaseLostError(kind=lease.kind, key=lease.key)
+            raise self._lose(lease)
 
     async def release(self, lease: Lease, *, delay: timedelta = timedelta(0)) -> None:
         """Give the work back, to be taken again after a delay; nothing happens if the lease was lost."""
@@ -149,7 +152,11 @@ class WorkQueue:
         except TimeoutError as error:
             if not deadline.expired():
                 raise
-            raise LeaseLostError(kind=lease.kind, key=lease.key) from error
+            raise self._lose(lease) from error
+
+    def _lose(self, lease: Lease) -> LeaseLostError:
+        self._metrics.leases_lost.labels(lease.kind).inc()
+        return LeaseLostError(kind=lease.kind, key=lease.key)
 
     async def _renew(self, lease: Lease, deadline: asyncio.Timeout) -> None:
         loop = asyncio.get_running_loop()

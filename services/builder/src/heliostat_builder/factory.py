@@ -226,7 +226,9 @@ class ProcessContext:
     async def open(cls, config: BuilderConfig, *, registry: CollectorRegistry) -> AsyncIterator[Self]:
         """Open everything; refuse to unless the schema is current."""
         async with AsyncExitStack() as stack:
-            database = await stack.enter_async_context(Database.open(config.database_url, application=SERVICE))
+            database = await stack.enter_async_context(
+                Database.open(config.database_url, application=SERVICE, registry=registry)
+            )
             await ensure_current(database)
             await asyncio.to_thread(config.state_directory.mkdir, parents=True, exist_ok=True)
             hub = await stack.enter_async_context(

@@ -92,7 +92,9 @@ class ProcessContext:
     async def open(cls, config: PolicyConfig, *, registry: CollectorRegistry, clock: Clock) -> AsyncIterator[Self]:
         """Open everything; refuse to unless the schema is current and there is a policy that can be read."""
         async with AsyncExitStack() as stack:
-            database = await stack.enter_async_context(Database.open(config.database_url, application=SERVICE))
+            database = await stack.enter_async_context(
+                Database.open(config.database_url, application=SERVICE, registry=registry)
+            )
             await ensure_current(database)
             # Read before any request is served; a blocking read of a small file delays nobody.
             default = config.default_policy.read_text(encoding="utf-8")

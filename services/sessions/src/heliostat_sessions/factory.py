@@ -315,7 +315,9 @@ class ProcessContext:
             The database is not at the newest migration.
         """
         async with AsyncExitStack() as stack:
-            database = await stack.enter_async_context(Database.open(config.database_url, application="sessions"))
+            database = await stack.enter_async_context(
+                Database.open(config.database_url, application="sessions", registry=registry)
+            )
             await ensure_current(database)
             open_ = await _open_connections(config, database, stack)
             factory = Factory(config=config, open_=open_, registry=registry)

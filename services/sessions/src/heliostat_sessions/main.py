@@ -10,7 +10,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 from heliostat_core.metrics import create_registry
 from heliostat_core.serve import run_service
-from heliostat_core.web import create_health_router, create_service_app, under
+from heliostat_core.web import create_health_router, create_metrics_router, create_service_app, under
 from starlette.middleware.cors import CORSMiddleware
 
 from .background import build_jobs
@@ -66,8 +66,9 @@ def create_app(config: SessionsConfig) -> FastAPI:
         return await opened[0].list_missing() if opened else ["starting"]
 
     app = create_service_app(title="Heliostat sessions", base_path=BASE_PATH, registry=registry, lifespan=lifespan)
-    health = create_health_router(registry=registry, readiness=list_missing)
+    health = create_health_router(readiness=list_missing)
     app.include_router(health)
+    app.include_router(create_metrics_router(registry=registry, readiness=list_missing))
     app.include_router(
         under(
             BASE_PATH,

@@ -117,10 +117,11 @@ class EventStore:
             [event.causation_id for _, _, event in versioned],
             [event.data.model_dump_json() for _, _, event in versioned],
         )
-        rows = (await connection.exec_driver_sql(_APPEND, columns)).all()
-        placed = {(row.stream, row.version): row for row in rows}
-        recorded = [_place(event, stream, version, placed[stream, version]) for stream, version, event in versioned]
-        await self._project(connection, recorded)
+        with self.database.metrics.appends.time():
+            rows = (await connection.exec_driver_sql(_APPEND, columns)).all()
+            placed = {(row.stream, row.version): row for row in rows}
+            recorded = [_place(event, stream, version, placed[stream, version]) for stream, version, event in versioned]
+            await self._project(connection, recorded)
         remaining = iter(recorded)
         return [list(islice(remaining, len(append.events))) for append in appends]
 
@@ -138,9 +139,10 @@ class EventStore:
             [event.causation_id for event in events.values()],
             [event.data.model_dump_json() for event in events.values()],
         )
-        rows = (await connection.exec_driver_sql(_APPEND_FIRST, columns)).all()
-        recorded = [_place(events[StreamId(row.stream)], StreamId(row.stream), 1, row) for row in rows]
-        await self._project(connection, recorded)
+        with self.database.metrics.appends.time():
+            rows = (await connection.exec_driver_sql(_APPEND_FIRST, columns)).all()
+            recorded = [_place(events[StreamId(row.stream)], StreamId(row.stream), 1, row) for row in rows]
+            await self._project(connection, recorded)
         return recorded
 
     async def _project(self, connection: AsyncConnection, recorded: Sequence[Recorded]) -> None:
@@ -150,6 +152,8 @@ class EventStore:
                 continue
             for item in recorded:
                 await projection.apply(connection, item)
+        for item in recorded:
+            self.database.metrics.events.labels(item.data.kind).inc()
 
     async def read_stream(
         self, connection: AsyncConnection, stream: StreamId, *, after: int = 0, most: int = 1000
