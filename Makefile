@@ -64,11 +64,16 @@ types: init-dev ## check the types
 	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src tests benchmarks)
 
 test: init-dev test-packages lint types test-js ## everything CI checks: style, types and all tests
-	@$(MAKE) --no-print-directory --keep-going --jobs=2 e2e test-apart
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 e2e test-first test-second
 
-.PHONY: test-apart
-test-apart: init-dev
-	$(PYTEST) tests/unit tests/integration $(ARGS)
+# Two halves of about the same length, since one after the other they take half an hour.
+FIRST_HALF := tests/unit tests/integration/builder
+.PHONY: test-first test-second
+test-first: init-dev
+	$(PYTEST) $(FIRST_HALF) $(ARGS)
+
+test-second: init-dev
+	$(PYTEST) $(filter-out $(FIRST_HALF),$(wildcard tests/integration/*)) $(ARGS)
 
 test-unit: init-dev ## the tests that start nothing
 	$(PYTEST) tests/unit $(ARGS)
