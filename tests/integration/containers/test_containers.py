@@ -1,8 +1,6 @@
 """Containers of a real engine."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from secrets import token_hex
 
 import pytest
 from heliostat_containers import (
@@ -18,19 +16,6 @@ from heliostat_containers import (
 )
 
 SHORT = timedelta(seconds=60)
-
-
-@pytest.fixture
-async def containers(engine: Engine) -> Containers:
-    return Containers(engine)
-
-
-@pytest.fixture
-async def name(containers: Containers) -> AsyncIterator[str]:
-    """A name of this test's own; its container is removed."""
-    chosen = f"heliostat-tests-{token_hex(6)}"
-    yield chosen
-    await containers.remove(chosen)
 
 
 async def test_a_container_has_no_capability_no_network_and_the_limits(
@@ -74,8 +59,7 @@ async def test_at_its_deadline_a_short_container_is_killed_and_removed(
     assert await containers.find(name) is None
 
 
-async def test_a_container_becomes_an_image(engine: Engine, containers: Containers, base_image: str, name: str) -> None:
-    images = Images(engine)
+async def test_a_container_becomes_an_image(images: Images, containers: Containers, base_image: str, name: str) -> None:
     await containers.create(
         ContainerSpec(name=name, image=base_image, command=("sh", "-c", "echo made > /made"), labels={"a": "1"})
     )

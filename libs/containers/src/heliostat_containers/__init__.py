@@ -13,6 +13,8 @@ Images::
     images = Images(engine)
     await images.find(name) -> Image | None; await images.read(name) -> Image     # ImageMissingError
     await images.list_("heliostat.environment") -> tuple[Image, ...]              # by label `key` or `key=value`
+    layer = await write_layer(checkout, file)         # deterministic; LayerError
+    await images.add_layer(base, layer, name=..., labels={...}) -> Image          # the content image, without a build
     await images.tag(digest, name); await images.remove(name)                     # ImageBusyError; absent is success
 
 Containers::
@@ -43,8 +45,10 @@ from .errors import (
     ImageMismatchError,
     ImageMissingError,
     InvalidReferenceError,
+    LayerError,
 )
 from .images import Image, Images
+from .layers import Layer, write_layer
 
 __all__ = [
     "DEFAULT_URL",
@@ -67,5 +71,8 @@ __all__ = [
     "ImageMissingError",
     "Images",
     "InvalidReferenceError",
+    "Layer",
+    "LayerError",
     "Mount",
+    "write_layer",
 ]

@@ -13,6 +13,7 @@ __all__ = [
     "ImageMismatchError",
     "ImageMissingError",
     "InvalidReferenceError",
+    "LayerError",
 ]
 
 
@@ -94,15 +95,24 @@ class ImageBusyError(EngineError):
 
 
 class ImageMismatchError(EngineError):
-    """The engine made another image than the one it was given; then digests mean nothing to us."""
+    """The engine made another image than the one it was given; then its ids mean nothing to us."""
 
     code = "image_mismatch"
 
-    def __init__(self, *, expected: str, found: str | None) -> None:
+    def __init__(self, *, digest: str) -> None:
         super().__init__(
-            f"The container engine should have made the image {expected}, and has {found or 'none'}",
+            f"The container engine took the image {digest} under another id",
             remedy="Use an engine with the classic image store (dockerd without the containerd snapshotter).",
         )
+
+
+class LayerError(EngineError):
+    """The repository's files cannot become a layer of an image."""
+
+    code = "contents_not_archivable"
+
+    def __init__(self, *, reason: str, remedy: str = "Fetch the commit again.") -> None:
+        super().__init__(f"The repository's files cannot be put into an image: {reason}", remedy=remedy)
 
 
 class InvalidReferenceError(EngineError):

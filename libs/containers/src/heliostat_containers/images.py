@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from .engine import Engine
-from .errors import EngineRefusedError, ImageBusyError, ImageMissingError
+from .errors import EngineRefusedError, ImageBusyError, ImageMismatchError, ImageMissingError
+from .layers import Layer
+from .manifests import build_configuration, build_digest, stream_archive
 from .moments import read_moment
 from .references import build_reference, split_name
 
 __all__ = ["Image", "Images"]
 
+LOAD = timedelta(minutes=10)  # gigabytes of a repository's files
 CONFLICT = 409
 
 
@@ -65,8 +68,7 @@ class Images:
         ------
         ImageMissingError, EngineError
         """
-        async with self._engine.call(f"describe the image {name}", missing=ImageMissingError(name=name)) as docker:
-            return _build_image(await docker.images.inspect(build_reference(name)))
+        return _build_image(await self._inspect(name))
 
     async def list_(self, label: str | None = None) -> tuple[Image, ...]:
         """List the images, all or those with a label (`key` or `key=value`).
@@ -79,6 +81,29 @@ class Images:
             listed = await docker.images.list(filters={"label": [label]} if label else None)
         images = [await self.find(image["Id"]) for image in listed]
         return tuple(image for image in images if image is not None)
+
+    async def add_layer(
+        self, base: str, layer: Layer, *, name: str, labels: Mapping[str, str], deadline: timedelta = LOAD
+    ) -> Image:
+        """Make an image of another one and a layer on top of it; the same twice is the same image.
+
+        Raises
+        ------
+        ImageMissingError
+            There is no base.
+        ImageMismatchError
+            The engine gives images ids of its own making.
+        EngineError
+        """
+        configuration = build_configuration(await self._inspect(base), layer, labels)
+        archive = stream_archive(configuration, layer, build_reference(name))
+        async with self._engine.call(f"take the image {name}", deadline=deadline) as docker:
+            await docker.images.import_image(archive)
+        digest = build_digest(configuration)
+        made = await self.find(digest)
+        if made is None:
+            raise ImageMismatchError(digest=digest)
+        return made
 
     async def tag(self, digest: str, name: str) -> None:
         """Give an image a name, which another image may lose by it.
@@ -110,6 +135,11 @@ class Images:
             if e.status == CONFLICT:
                 raise ImageBusyError(name=name, reason=e.message) from e
             raise
+
+    async def _inspect(self, name: str) -> Mapping[str, Any]:
+        async with self._engine.call(f"describe the image {name}", missing=ImageMissingError(name=name)) as docker:
+            found: Mapping[str, Any] = await docker.images.inspect(build_reference(name))
+            return found
 
 
 def _build_image(found: Mapping[str, Any]) -> Image:
