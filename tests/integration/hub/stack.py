@@ -26,6 +26,7 @@ PROXY = CHECKOUT / "node_modules/.bin/configurable-http-proxy"
 GRANT_KEY = SecretStr("grant-key-of-the-tests-" + "0" * 20)
 ADMIN_TOKEN = "admin-token-of-the-tests"
 BINDER_TOKEN = "binder-token-of-the-tests"
+METRICS_TOKEN = "metrics-token-of-the-tests"
 USER_PASSWORD = "password-of-users"
 RULES = Rules.model_validate(
     {
@@ -260,6 +261,7 @@ class Stack:
             "ADMIN_USERNAME": "admin",
             "ADMIN_PASSWORD": "password-of-the-administrator-" + "0" * 10,
             "ADMIN_API_TOKEN": ADMIN_TOKEN,
+            "METRICS_TOKEN": METRICS_TOKEN,
         }
         variables = {f"HELIOSTAT_HUB_{name}": value for name, value in {**settings, **self.settings}.items()}
         return {

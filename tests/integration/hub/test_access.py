@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from tests.integration.hub.stack import BINDER_TOKEN, Stack
+from tests.integration.hub.stack import BINDER_TOKEN, METRICS_TOKEN, Stack
 
 CALLBACK = "/services/binder/oauth_callback"
 ALL_SCOPES = {"custom:heliostat:launch", "custom:heliostat:admin"}
@@ -59,3 +59,13 @@ def test_the_binder_service_manages_servers_and_nothing_else(stack: Stack) -> No
     assert stack.api("POST", "users", token=BINDER_TOKEN, json={"usernames": ["new"]}).status_code == 403
     assert stack.api("POST", "users/juno/tokens", token=BINDER_TOKEN, json={}).status_code in {403, 404}
     assert stack.api("GET", "groups", token=BINDER_TOKEN).status_code == 403
+
+
+def test_prometheus_reads_the_hubs_metrics_and_nothing_else(stack: Stack) -> None:
+    metrics = stack.api("GET", "metrics", token=METRICS_TOKEN)
+    assert metrics.status_code == 200
+    assert "jupyterhub_server_spawn_duration_seconds" in metrics.text
+    assert 'heliostat_job_fresh{job="reconcile servers"} 1.0' in metrics.text
+    assert stack.api("GET", "users", token=METRICS_TOKEN).status_code == 403
+    assert stack.api("GET", "metrics", token=BINDER_TOKEN).status_code == 403
+    assert stack.api("GET", "metrics", token="nobody").status_code == 403

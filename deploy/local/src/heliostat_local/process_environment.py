@@ -145,6 +145,7 @@ class ProcessEnvironments:
             "BIND_URL": self._config.bind_url,
             "COOKIE_SECRET_FILE": str(self._secret_file("hub_cookie_secret")),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
+            "METRICS_TOKEN": self._secrets.ensure("hub_metrics_token"),
             "OIDC_AUTH_STATE_KEY_FILE": str(self._secret_file("hub_auth_state_key")),
             "POLICY_TOKEN": self._token("hub", "policy"),
             "POLICY_URL": self.base_url("policy"),

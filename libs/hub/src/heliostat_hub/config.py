@@ -44,3 +44,6 @@ class HubConfig(BaseSettings):
     )
     admin_username: str = Field(description="the administrator who has the API token; no account of a directory is")
     admin_api_token: SecretStr = Field(min_length=8, max_length=64, description="the administrator's API token")
+    metrics_token: SecretStr | None = Field(
+        default=None, min_length=8, max_length=64, description="with which Prometheus reads the hub's metrics, only"
+    )

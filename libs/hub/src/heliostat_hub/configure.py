@@ -71,8 +71,9 @@ def _configure_access(c: Any, config: HubConfig, *, admin_groups: Sequence[str])
         ADMIN: {"description": "Administer Heliostat", "subscopes": [LAUNCH]},
     }
     names = [service.name for service in config.services]
+    monitors = [] if config.metrics_token is None else [_build_monitor(config.metrics_token.get_secret_value())]
     c.JupyterHub.extra_user_scopes = {LAUNCH, *USER_SCOPES, *(f"access:services!service={name}" for name in names)}
-    c.JupyterHub.services = [_build_service(service) for service in config.services]
+    c.JupyterHub.services = [*(_build_service(service) for service in config.services), *monitors]
     c.JupyterHub.load_roles = [
         {
             "name": "heliostat-admin",
@@ -86,7 +87,13 @@ def _configure_access(c: Any, config: HubConfig, *, admin_groups: Sequence[str])
             if name in _ROLE_SCOPES
         ),
         *([_TEMPORARY_USERS_ROLE] if config.anonymous_launches else []),
+        *({"name": "heliostat-metrics", "scopes": ["read:metrics"], "services": [item["name"]]} for item in monitors),
     ]
+
+
+def _build_monitor(token: str) -> dict[str, Any]:
+    """Describe Prometheus: a name and a token, nothing the proxy leads to."""
+    return {"name": "prometheus", "api_token": token, "display": False}
 
 
 def _build_service(service: HubServiceConfig) -> dict[str, Any]:
