@@ -1,12 +1,35 @@
 """Settings every service has. One class per service, read once in `main`; the environment is read nowhere else."""
 
+import os
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
+from typing_extensions import override
 
 from .logging import LogFormat
+
+SECRETS_DIRECTORY = "HELIOSTAT_SECRETS_DIRECTORY"
+"""Variable that names a directory with one file per setting, for secrets that shall stand in no environment."""
+
+
+class Settings(BaseSettings):
+    """Settings from the environment, else from the files of the secrets directory, named like the variables."""
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where values come from, the strongest first."""
+        files = SecretsSettingsSource(settings_cls, secrets_dir=os.environ.get(SECRETS_DIRECTORY))
+        return init_settings, env_settings, files
 
 
 class CallerConfig(BaseModel):
@@ -19,7 +42,7 @@ class CallerConfig(BaseModel):
     scopes: frozenset[str]
 
 
-class ServiceConfig(BaseSettings):
+class ServiceConfig(Settings):
     """What every service needs to run."""
 
     database_url: SecretStr = Field(description="SQLAlchemy URL with the asyncpg driver, of this service's own role")

@@ -7,17 +7,18 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from .config import Settings
 from .migrations.grants import apply_grants
 
 _LOCK = 0x48454C49
 """Advisory lock of migrations ("HELI"), so that two deploy jobs run one after the other."""
 
 
-class MigrateConfig(BaseSettings):
+class MigrateConfig(Settings):
     """Settings of the migration job."""
 
     model_config = SettingsConfigDict(env_prefix="HELIOSTAT_MIGRATE_", frozen=True)
