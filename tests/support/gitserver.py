@@ -97,13 +97,17 @@ class GitRepository:
 
 @dataclass
 class GitServer:
-    """A running server; ``delay`` (seconds), ``status`` and ``redirect`` spoil all answers, ``requests`` lists them."""
+    """A running server; ``delay`` (seconds), ``status`` and ``redirect`` spoil all answers, ``requests`` lists them.
+
+    One that is not ``smart`` serves plain files.
+    """
 
     root: Path
     url: str
     delay: float = 0
     status: int | None = None
     redirect: str | None = None
+    smart: bool = True
     requests: list[str] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -196,7 +200,7 @@ def _run_backend(server: GitServer, handler: BaseHTTPRequestHandler, body: bytes
         "GIT_PROJECT_ROOT": str(server.root / "served"),
         "GIT_HTTP_EXPORT_ALL": "1",
         "PATH_INFO": _find_path(server, unquote(parts.path)),
-        "QUERY_STRING": parts.query,
+        "QUERY_STRING": parts.query if server.smart else "",
         "REQUEST_METHOD": handler.command,
         "CONTENT_TYPE": handler.headers.get("Content-Type", ""),
         "CONTENT_LENGTH": str(len(body)),

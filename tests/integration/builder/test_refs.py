@@ -70,6 +70,12 @@ async def test_redirects_are_not_followed(plan, git, repository):
     assert (await plan(repository.url)).json()["code"] == "repository_moved"
 
 
+async def test_plain_files_are_no_repository(plan, git, repository):
+    git.smart = False
+    refused = await plan(repository.url)
+    assert (refused.status_code, refused.json()["code"]) == (422, "repository_plain_files")
+
+
 async def test_a_host_that_is_too_slow_is_given_up(replica, git, repository, ada):
     git.delay = 20
     async with replica(git_deadline="500ms") as builder:

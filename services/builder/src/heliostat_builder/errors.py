@@ -140,6 +140,20 @@ class RepositoryMovedError(ClientError):
         )
 
 
+class PlainFilesError(ClientError):
+    """The server hands out a repository's files and does not speak git's protocol ("dumb" HTTP)."""
+
+    code = "repository_plain_files"
+    status = 422
+
+    def __init__(self, *, url: str) -> None:
+        super().__init__(
+            f"The repository at {url} is served as plain files, from which single commits cannot be fetched",
+            field="repo",
+            remedy="Serve it with git's own protocol (git http-backend, or any forge).",
+        )
+
+
 class RefNotFoundError(ClientError):
     """The repository has no such branch, tag or commit."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from heliostat_core.units import format_size
 
 from ..errors import (
+    PlainFilesError,
     RepositoryMovedError,
     RepositoryNotFoundError,
     RepositoryTooLargeError,
@@ -185,6 +186,8 @@ def _judge(url: str, error: GitError, *, limit: int | None = None) -> Exception:
     host = url.split("/")[2]
     if any(sign in words for sign in ("error: 301", "error: 302", "error: 307", "error: 308", "redirect")):
         return RepositoryMovedError(url=url)
+    if "dumb http transport" in words:
+        return PlainFilesError(url=url)
     missing = (
         "not found",
         "error: 404",

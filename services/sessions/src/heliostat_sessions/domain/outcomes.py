@@ -72,6 +72,7 @@ OUTCOMES: dict[str, Outcome] = {
             "ref_not_found",
             "repository_moved",
             "repository_not_found",
+            "repository_plain_files",
             "repository_private",
             "secret_gist",
             "solve_failed",
