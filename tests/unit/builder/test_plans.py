@@ -3,7 +3,7 @@
 from time import perf_counter
 
 import pytest
-from heliostat_builder.domain.configuration import detect
+from heliostat_builder.domain.configuration import find_configuration, refuse_foreign
 from heliostat_builder.domain.identity import Interpreter, build_environment_id
 from heliostat_builder.domain.plans import FilesPlan, Host, build_files_plan
 from heliostat_builder.errors import UnsupportedConfigurationError
@@ -20,7 +20,8 @@ EXPECTED = "d30941f0f3c5cd822d5aee7a53d60d2ffc917eb3550b0d4b046fa09c32e1335e"
 def plan(files: dict[str, str], *, commit: str = COMMIT, host: Host = HOST) -> FilesPlan:
     content = {name: text.encode() for name, text in files.items()}
     directories = {name.partition("/")[0] for name in files if "/" in name}
-    configuration = detect(directories, content)
+    configuration = find_configuration(directories, content)
+    refuse_foreign(configuration)
     return build_files_plan(
         repository="https://git.example/x", commit=commit, configuration=configuration, files=content, host=host
     )

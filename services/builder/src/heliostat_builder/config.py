@@ -2,11 +2,14 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Literal
 
 from heliostat_core.config import ServiceConfig
 from heliostat_core.units import Duration, Size, parse_duration, parse_size
 from pydantic import Field, HttpUrl, SecretStr
 from pydantic_settings import SettingsConfigDict
+
+RuntimeName = Literal["process"]
 
 
 class BuilderConfig(ServiceConfig):
@@ -20,6 +23,7 @@ class BuilderConfig(ServiceConfig):
     allowed_private_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(), description="JSON list of private networks repositories may be fetched from"
     )
+    runtime: RuntimeName = Field(default="process", description="how environments are made")
     parallel_builds: int = Field(default=2, ge=1, le=64, description="environments built at once by this process")
     build_deadline: Duration = Field(default=parse_duration("30min"), description="a build may take no longer")
     build_silence_deadline: Duration = Field(

@@ -1,7 +1,7 @@
 """Putting the builder together: what a process holds, and the services made from it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -16,43 +16,29 @@ from heliostat_core.schema.version import ensure_current
 from heliostat_core.supervisor import Supervisor
 from heliostat_core.wakeups import Wakeups
 from heliostat_core.work import WorkQueue
-from heliostat_runtime import (
-    ContentStore,
-    ControlGroups,
-    EnvironmentStore,
-    HostCapabilities,
-    instance_name,
-    probe_host,
-)
 from prometheus_client import CollectorRegistry
 
 from .config import BuilderConfig
-from .domain.identity import Interpreter
 from .domain.loglines import Redactor
-from .domain.plans import Host
 from .metrics import BuilderMetrics
 from .provider_factory import build_registry, make_forges, make_record_hosts
-from .services.attempts import AttemptService, Places
+from .runtimes import Needs, open_runtime
 from .services.builds import BuildService
 from .services.clock import utc_now
-from .services.construction import ConstructionService
 from .services.environments import EnvironmentService
 from .services.logs import LogService
 from .services.planning import PlanningService
 from .services.resolution import ResolutionService
+from .services.runtime import Runtime
 from .services.worker import Worker
 from .storage.addresses import AddressGuard
 from .storage.builds import BuildStorage
 from .storage.caches import PlanStorage, ResolutionStorage
 from .storage.git import GitClient
 from .storage.guarded import create_guarded_client
-from .storage.interpreters import find_uv, list_interpreters
 from .storage.mirrors import MirrorStorage
 from .storage.projections import BuildProjection, EnvironmentProjection
-from .storage.records import RecordImporter, RecordLimits
-from .storage.sandboxes import BuildLimits, BuildSandboxes
-from .storage.stores import Stores
-from .storage.workplaces import WorkplaceStorage
+from .storage.records import RecordHost, RecordImporter, RecordLimits
 
 SERVICE = "builder"
 """Name of this service in the hub."""
@@ -68,11 +54,12 @@ class Resources:
     wakeups: Wakeups
     guard: AddressGuard
     forge_client: httpx.AsyncClient
-    record_client: httpx.AsyncClient
     policy_client: httpx.AsyncClient
-    capabilities: HostCapabilities
-    interpreters: tuple[Interpreter, ...]
-    registry: CollectorRegistry
+    git: GitClient
+    records: Mapping[str, RecordHost]
+    mirrors: MirrorStorage
+    runtime: Runtime
+    metrics: BuilderMetrics
 
 
 class Factory:
@@ -81,33 +68,8 @@ class Factory:
     def __init__(self, *, config: BuilderConfig, resources: Resources) -> None:
         self._config = config
         self._resources = resources
-        self._metrics = BuilderMetrics(resources.registry)
+        self._metrics = resources.metrics
         self._storage = BuildStorage(store=build_store(resources.database))
-        self._groups = ControlGroups.open(resources.capabilities, instance_name(config.state_directory))
-        self._records = make_record_hosts(config, client=resources.record_client, metrics=self._metrics)
-        self._git = GitClient(
-            guard=resources.guard,
-            environment=config.build_environment,
-            deadline=config.git_deadline,
-            size_limit=config.fetch_size,
-        )
-        state = config.state_directory
-        self._places = Places(
-            stores=Stores(environments=EnvironmentStore(state), contents=ContentStore(state)),
-            workplaces=WorkplaceStorage(shared=state / "staging", own_uid=resources.capabilities.own_uids),
-            mirrors=MirrorStorage(
-                git=self._git,
-                records=RecordImporter(
-                    hosts=self._records,
-                    limits=RecordLimits(
-                        size=config.fetch_size, files=config.record_files, deadline=config.record_deadline
-                    ),
-                ),
-                root=state / "repositories",
-                lock_deadline=(config.git_deadline + config.record_deadline) * 2,
-            ),
-        )
-        self._host = Host(interpreters=resources.interpreters, isolated=resources.capabilities.isolation.enforced)
         self._queue = WorkQueue(database=resources.database, owner=SERVICE, duration=config.lease_duration)
         self.metrics = self._metrics
         self.logs = LogService(database=resources.database, builds=self._storage, wakeups=resources.wakeups)
@@ -124,9 +86,9 @@ class Factory:
             resolutions=ResolutionStorage(),
             forges={
                 **make_forges(config, client=resources.forge_client, metrics=self._metrics),
-                **{prefix: host.client for prefix, host in self._records.items()},
+                **{prefix: host.client for prefix, host in resources.records.items()},
             },
-            git=self._git,
+            git=resources.git,
             metrics=self._metrics,
             fresh_time=config.resolution_time,
             clock=utc_now,
@@ -135,11 +97,10 @@ class Factory:
             database=resources.database,
             providers=self.providers,
             resolution=resolution,
-            mirrors=self._places.mirrors,
+            mirrors=resources.mirrors,
             plans=PlanStorage(),
-            stores=self._places.stores,
+            runtime=resources.runtime,
             guard=resources.guard,
-            host=self._host,
         )
 
     def _make_builds(self) -> BuildService:
@@ -157,50 +118,19 @@ class Factory:
         return EnvironmentService(
             database=self._resources.database,
             builds=self._storage,
-            stores=self._places.stores,
-            workplaces=self._places.workplaces,
-            mirrors=self._places.mirrors,
-            groups=self._groups,
+            runtime=self._resources.runtime,
+            mirrors=self._resources.mirrors,
             mirror_space=self._config.mirror_space,
         )
 
     def _make_worker(self) -> Worker:
         config, resources = self._config, self._resources
-        sandboxes = BuildSandboxes(
-            capabilities=resources.capabilities,
-            groups=self._groups,
-            limits=BuildLimits(
-                memory=config.build_memory,
-                processes=config.build_processes,
-                silence=config.build_silence_deadline,
-                free_space=config.minimum_free_space,
-            ),
-            shared=config.state_directory / "staging",
-            uv=find_uv(config.uv),
-            environment=config.build_environment,
-            readable=config.build_readable_paths,
-        )
-        construction = ConstructionService(
-            sandboxes=sandboxes,
-            mirrors=self._places.mirrors,
-            workplaces=self._places.workplaces,
-            metrics=self._metrics,
-            compiles=config.build_compiles,
-            isolated=self._host.isolated,
-        )
-        attempts = AttemptService(
-            construction=construction,
-            sandboxes=sandboxes,
-            places=self._places,
-            environments=self.environments,
-            host=self._host,
-            metrics=self._metrics,
-        )
         return Worker(
             database=resources.database,
             builds=self._storage,
             planning=self.planning,
-            attempts=attempts,
+            environments=self.environments,
+            runtime=resources.runtime,
             queue=self._queue,
             wakeups=resources.wakeups,
             redactor=Redactor(config.build_environment),
@@ -238,17 +168,23 @@ class ProcessContext:
             environment = config.build_environment
             proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
             policy = create_peer_http_client(base_url=str(config.policy_url), token=config.policy_token)
+            record_client = await stack.enter_async_context(create_guarded_client(guard, proxy=proxy))
+            metrics = BuilderMetrics(registry)
+            git = _make_git(config, guard)
+            records = make_record_hosts(config, client=record_client, metrics=metrics)
+            mirrors = _make_mirrors(config, git, records)
             resources = Resources(
                 database=database,
                 wakeups=Wakeups(database=database),
                 guard=guard,
                 # Redirects are not followed: what moved is to be named by its new address.
                 forge_client=await stack.enter_async_context(httpx.AsyncClient()),
-                record_client=await stack.enter_async_context(create_guarded_client(guard, proxy=proxy)),
                 policy_client=await stack.enter_async_context(policy),
-                capabilities=await probe_host(config.state_directory),
-                interpreters=await list_interpreters(config.python_interpreters),
-                registry=registry,
+                git=git,
+                records=records,
+                mirrors=mirrors,
+                runtime=await stack.enter_async_context(open_runtime(Needs(config, mirrors, metrics))),
+                metrics=metrics,
             )
             feeds = await stack.enter_async_context(Feeds())
             factory = Factory(config=config, resources=resources)
@@ -272,3 +208,22 @@ class ProcessContext:
 def build_store(database: Database) -> EventStore:
     """Make the log with the read models of what this service appends."""
     return EventStore(database=database, projections=[BuildProjection(), EnvironmentProjection()])
+
+
+def _make_git(config: BuilderConfig, guard: AddressGuard) -> GitClient:
+    return GitClient(
+        guard=guard,
+        environment=config.build_environment,
+        deadline=config.git_deadline,
+        size_limit=config.fetch_size,
+    )
+
+
+def _make_mirrors(config: BuilderConfig, git: GitClient, records: Mapping[str, RecordHost]) -> MirrorStorage:
+    limits = RecordLimits(size=config.fetch_size, files=config.record_files, deadline=config.record_deadline)
+    return MirrorStorage(
+        git=git,
+        records=RecordImporter(hosts=records, limits=limits),
+        root=config.state_directory / "repositories",
+        lock_deadline=(config.git_deadline + config.record_deadline) * 2,
+    )

@@ -1,11 +1,11 @@
-"""repo2docker's configuration files: which count, which the process runtime honours, which it refuses.
+"""repo2docker's configuration files: which count, and which a runtime may have to refuse.
 
 Order and meaning are repo2docker's: files in ``binder/`` or ``.binder/`` replace those at the root; a Dockerfile beats
 everything, then Julia, Nix, R, conda, Pipfile, pip.
 """
 
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import UnsupportedConfigurationError
@@ -20,7 +20,7 @@ _DOCKER = "docker"
 
 
 class Foreign(NamedTuple):
-    """A file that asks for what the process runtime does not have."""
+    """A file that asks for more than Python and pip."""
 
     file: str
     reason: str
@@ -50,6 +50,8 @@ class Configuration(NamedTuple):
     ----------
     directory
         ``binder``, ``.binder``, or nothing for the root.
+    foreign
+        The file that asks for more than Python and pip, and why; the first in repo2docker's order.
     dependencies
         The project's dependencies when only those are to be installed.
     project
@@ -57,6 +59,7 @@ class Configuration(NamedTuple):
     """
 
     directory: str
+    foreign: Foreign | None
     requirements: str
     runtime: str
     post_build: str
@@ -67,7 +70,7 @@ class Configuration(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """All files that count, in the order in which they are applied."""
+        """All files that count, in the order in which they are applied; beside the foreign one."""
         named = (self.runtime, self.requirements, self.pyproject, self.project, self.post_build, self.start)
         return list(dict.fromkeys(name for name in named if name))
 
@@ -95,7 +98,7 @@ def find_directory(directories: Collection[str]) -> str:
     return present[0] if present else ""
 
 
-def detect(directories: Collection[str], files: Mapping[str, bytes]) -> Configuration:
+def find_configuration(directories: Collection[str], files: Mapping[str, bytes]) -> Configuration:
     """Find the files that count.
 
     Parameters
@@ -108,7 +111,7 @@ def detect(directories: Collection[str], files: Mapping[str, bytes]) -> Configur
     Raises
     ------
     UnsupportedConfigurationError
-        A file that the process runtime cannot honour.
+        A file that nobody can honour.
     """
     directory = find_directory(directories)
 
@@ -116,16 +119,11 @@ def detect(directories: Collection[str], files: Mapping[str, bytes]) -> Configur
         path = f"{directory}/{name}" if directory else name
         return path if path in files else ""
 
-    for foreign in FOREIGN:
-        if (path := locate(foreign.file)) and not (directory and foreign.file in _ROOT_ONLY):
-            raise UnsupportedConfigurationError(file=path, reason=foreign.reason, runtime=_DOCKER)
-    if (apt := locate("apt.txt")) and _has_content(files[apt]):
-        raise UnsupportedConfigurationError(
-            file=apt, reason="system packages cannot be installed for one repository", runtime=_DOCKER
-        )
-    project, dependencies, pyproject = ("", (), "") if directory else _read_project(files)
+    foreign = _find_foreign(locate, directory, files)
+    project, dependencies, pyproject = ("", (), "") if directory or foreign else _read_project(files)
     return Configuration(
         directory=directory,
+        foreign=foreign,
         requirements=locate("requirements.txt"),
         runtime=locate("runtime.txt"),
         post_build=locate("postBuild"),
@@ -134,6 +132,20 @@ def detect(directories: Collection[str], files: Mapping[str, bytes]) -> Configur
         dependencies=dependencies,
         pyproject=pyproject,
     )
+
+
+def refuse_foreign(configuration: Configuration) -> None:
+    """Refuse what only images can have.
+
+    Raises
+    ------
+    UnsupportedConfigurationError
+        There is a file that asks for more than Python and pip.
+    """
+    if configuration.foreign is not None:
+        raise UnsupportedConfigurationError(
+            file=configuration.foreign.file, reason=configuration.foreign.reason, runtime=_DOCKER
+        )
 
 
 def read_python_version(path: str, text: str) -> str:
@@ -153,6 +165,15 @@ def read_python_version(path: str, text: str) -> str:
             file=path, reason=f"{wanted[:40]!r} names no version", remedy="Write for example python-3.11."
         )
     return ".".join(parts[:2])
+
+
+def _find_foreign(locate: Callable[[str], str], directory: str, files: Mapping[str, bytes]) -> Foreign | None:
+    for foreign in FOREIGN:
+        if (path := locate(foreign.file)) and not (directory and foreign.file in _ROOT_ONLY):
+            return Foreign(path, foreign.reason)
+    if (apt := locate("apt.txt")) and _has_content(files[apt]):
+        return Foreign(apt, "system packages cannot be installed for one repository")
+    return None
 
 
 def _read_project(files: Mapping[str, bytes]) -> tuple[str, tuple[str, ...], str]:

@@ -2,17 +2,14 @@
 
 import structlog
 from heliostat_core.contracts.builds import EnvironmentView
-from heliostat_core.contracts.events import EnvironmentCreated, EnvironmentRetired, Event
+from heliostat_core.contracts.events import EnvironmentRetired, Event
 from heliostat_core.database import Database
 from heliostat_core.errors import NotFoundError
 from heliostat_core.eventstore import StreamConflictError
-from heliostat_runtime import ControlGroups, RuntimeHostError
-from pydantic import ValidationError
 
 from ..storage.builds import BuildStorage
 from ..storage.mirrors import MirrorStorage
-from ..storage.stores import Stores
-from ..storage.workplaces import WorkplaceStorage
+from .runtime import Runtime
 
 
 class EnvironmentService:
@@ -23,18 +20,14 @@ class EnvironmentService:
         *,
         database: Database,
         builds: BuildStorage,
-        stores: Stores,
-        workplaces: WorkplaceStorage,
+        runtime: Runtime,
         mirrors: MirrorStorage,
-        groups: ControlGroups,
         mirror_space: int,
     ) -> None:
         self._database = database
         self._builds = builds
-        self._stores = stores
-        self._workplaces = workplaces
+        self._runtime = runtime
         self._mirrors = mirrors
-        self._groups = groups
         self._mirror_space = mirror_space
         self._log = structlog.get_logger()
 
@@ -52,18 +45,24 @@ class EnvironmentService:
         return found
 
     async def reconcile(self) -> None:
-        """Remove what dead builders left, and make the log agree with the disk, which a crash can keep apart."""
-        await self._workplaces.prepare()
-        await self._stores.environments.reconcile()
-        await self._stores.contents.reconcile()
-        await self._remove_leftovers()
-        there = set(await self._stores.environments.list_())
+        """Remove what dead builders left, and make the log agree with what is there, which a crash can keep apart."""
+        await self._runtime.reconcile()
+        await self.discard_leftovers()
+        there = set(await self._runtime.list_environments())
         recorded = {environment.id for environment in await self.list_()}
         for environment_id in sorted(there - recorded):
             await self.ensure_recorded(environment_id)
         for environment_id in sorted(recorded - there):
-            event = EnvironmentRetired(environment_id=environment_id, reason="it is not on the disk any more")
+            event = EnvironmentRetired(environment_id=environment_id, reason="it is not there any more")
             await self._append(environment_id, event)
+
+    async def discard_leftovers(self) -> None:
+        """Stop and remove what is left of builds that have ended, whoever worked on them."""
+        for build_id in await self._runtime.list_builds():
+            async with self._database.transaction() as connection:
+                ended = await self._builds.is_ended(connection, build_id)
+            if ended:
+                await self._runtime.discard(build_id)
 
     async def trim_mirrors(self) -> None:
         """Keep the mirrors of repositories within their space."""
@@ -71,26 +70,13 @@ class EnvironmentService:
         if removed:
             self._log.info("mirrors removed", count=len(removed))
 
-    async def _remove_leftovers(self) -> None:
-        for group in await self._groups.list_("build-"):
-            if not await group.list_pids():  # a living builder's group has its processes in it
-                await group.remove()
-        for name in await self._workplaces.list_():
-            async with self._database.transaction() as connection:
-                ended = await self._builds.is_ended(connection, name)
-            if ended:
-                await self._workplaces.delete(name)
-
     async def ensure_recorded(self, environment_id: str) -> None:
         """Record a published environment, also one whose builder died between publishing and recording it."""
         async with self._database.transaction() as connection:
             if await self._builds.read_environment(connection, environment_id) is not None:
                 return
-        try:
-            manifest = await self._stores.environments.read_manifest(environment_id)
-            manifest.pop("start_script", None)
-            event = EnvironmentCreated.model_validate(manifest)
-        except (RuntimeHostError, ValidationError):
+        event = await self._runtime.read_environment(environment_id)
+        if event is None:
             self._log.warning("environment without a manifest", environment=environment_id)
             return
         await self._append(environment_id, event)

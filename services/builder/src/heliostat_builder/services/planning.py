@@ -7,9 +7,9 @@ from heliostat_core.contracts.builds import BuildRequest, PlanDecision, PlanView
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.database import Database
 
-from ..domain.configuration import detect, list_interesting
-from ..domain.identity import RECIPE, build_image_name, build_plan_key
-from ..domain.plans import FilesPlan, Host, build_files_plan
+from ..domain.configuration import find_configuration, list_interesting
+from ..domain.identity import build_image_name
+from ..domain.plans import FilesPlan
 from ..domain.providers import ProviderRegistry, Repository, Revision
 from ..domain.refs import Commit
 from ..domain.requirements import MAX_FILES, list_includes
@@ -17,9 +17,9 @@ from ..errors import PlanRefusedError, RefNotFoundError, UnsupportedConfiguratio
 from ..storage.addresses import AddressGuard
 from ..storage.caches import PlanStorage
 from ..storage.mirrors import MirrorStorage
-from ..storage.stores import Stores
 from .locks import NamedLocks
 from .resolution import ResolutionService
+from .runtime import Decision, Runtime, Tree
 
 _RENAMED = {"gh"}
 """Providers whose default branches were renamed, with links to the old name everywhere; BinderHub helps there too."""
@@ -33,6 +33,7 @@ class Decided:
 
     files: FilesPlan
     decision: PlanDecision
+    image: str | None
 
 
 class PlanningService:
@@ -46,19 +47,16 @@ class PlanningService:
         resolution: ResolutionService,
         mirrors: MirrorStorage,
         plans: PlanStorage,
-        stores: Stores,
+        runtime: Runtime,
         guard: AddressGuard,
-        host: Host,
     ) -> None:
         self._database = database
         self._providers = providers
         self._resolution = resolution
         self._mirrors = mirrors
         self._plans = plans
-        self._stores = stores
+        self._runtime = runtime
         self._guard = guard
-        self._host = host
-        self._key = build_plan_key(RECIPE, host.interpreters, isolated=host.isolated)
         self._looking = NamedLocks()
 
     async def plan(self, request: BuildRequest) -> PlanView:
@@ -72,7 +70,7 @@ class PlanningService:
         repository, ref, commit, notes = await self._resolve(request)
         # As the resolved spec names it: a DOI may be of all versions, and what is built is of one.
         repository, _ = self._providers.parse_spec(repository.build_resolved_spec(commit), provider=repository.provider)
-        decided = await self.decide(Revision(repository.provider, repository.url, commit))
+        decided = await self.decide(Revision(repository.provider, repository.url, commit), slug=repository.slug)
         files = decided.files
         return PlanView(
             provider=repository.provider,
@@ -86,6 +84,7 @@ class PlanningService:
             content_id=files.content_id,
             image_id=files.image_id,
             image_name=build_image_name(provider=repository.provider, slug=repository.slug, image_id=files.image_id),
+            image=decided.image,
             decision=decided.decision,
             forced_by=files.forced_by,
             config_files=list(files.config_files),
@@ -107,7 +106,7 @@ class PlanningService:
         note = f"There is no branch {ref!r}, so HEAD was used instead. Please update your links."
         return repository, "HEAD", commit, [note]
 
-    async def decide(self, revision: Revision) -> Decided:
+    async def decide(self, revision: Revision, *, slug: str) -> Decided:
         """Say what is left to do for a commit; asked again right before it is done.
 
         Raises
@@ -115,33 +114,39 @@ class PlanningService:
         ClientError, UnavailableError
             As for `plan`.
         """
-        files = await self._read_files_plan(revision)
-        decision = await self._stores.decide(files)
-        if decision is PlanDecision.FULL:
-            older = await self._find_older(revision)
+        key = await self._runtime.read_key()
+        files = await self._read_files_plan(revision, key)
+        found = await self._ask(files, revision, slug)
+        if found.todo is PlanDecision.FULL:
+            older = await self._find_older(revision, slug, key)
             if older is not None:
-                return Decided(files=older, decision=await self._stores.decide(older))
+                return older
             # Here and not among what is remembered: where a name leads can change.
             await self._guard.check_all(files.urls)
-        return Decided(files=files, decision=decision)
+        return Decided(files=files, decision=found.todo, image=found.image)
 
-    async def _find_older(self, revision: Revision) -> FilesPlan | None:
+    async def _find_older(self, revision: Revision, slug: str, key: str) -> Decided | None:
         """Find an environment an older recipe made for this very commit: a new recipe rebuilds nothing that works."""
         async with self._database.transaction() as connection:
-            others = await self._plans.list_others(connection, revision, key=self._key)
-        for plan in others:
-            if await self._stores.environments.exists(plan.environment_id):
-                return plan
+            others = await self._plans.list_others(connection, revision, key=key)
+        for files in others:
+            found = await self._ask(files, revision, slug)
+            if found.todo is not PlanDecision.FULL:
+                return Decided(files=files, decision=found.todo, image=found.image)
         return None
 
-    async def _read_files_plan(self, revision: Revision) -> FilesPlan:
+    async def _ask(self, files: FilesPlan, revision: Revision, slug: str) -> Decision:
+        name = build_image_name(provider=revision.provider, slug=slug, image_id=files.image_id)
+        return await self._runtime.decide(files, name=name)
+
+    async def _read_files_plan(self, revision: Revision, key: str) -> FilesPlan:
         async with self._looking.held(f"{revision.repository} {revision.commit}"):
             async with self._database.transaction() as connection:
-                known = await self._plans.read(connection, revision, key=self._key)
+                known = await self._plans.read(connection, revision, key=key)
             if known is None:
                 known = await self._look(revision)
                 async with self._database.transaction() as connection:
-                    await self._plans.write(connection, revision, key=self._key, plan=known)
+                    await self._plans.write(connection, revision, key=key, plan=known)
         if isinstance(known, ErrorView):
             raise PlanRefusedError(known)
         return known
@@ -152,20 +157,14 @@ class PlanningService:
         types = await self._mirrors.read_types(revision, interesting)
         present = [path for path in interesting if types.get(path) == "blob"]
         files = await self._mirrors.read_files(revision, present)
+        directories = [path for path, kind in types.items() if kind == "tree"]
         try:
-            directories = [path for path, kind in types.items() if kind == "tree"]
             # In a thread: a file made to be slow to read must not hold up everybody else.
-            configuration = await asyncio.to_thread(detect, directories, files)
-            if configuration.requirements:
+            configuration = await asyncio.to_thread(find_configuration, directories, files)
+            if configuration.requirements and configuration.foreign is None:
                 await self._read_includes(revision, files, configuration.requirements)
-            return await asyncio.to_thread(
-                build_files_plan,
-                repository=revision.repository,
-                commit=revision.commit,
-                configuration=configuration,
-                files=files,
-                host=self._host,
-            )
+            tree = Tree(revision=revision, configuration=configuration, files=files)
+            return await asyncio.to_thread(self._runtime.plan, tree)
         except UnsupportedConfigurationError as error:
             return ErrorView(
                 code=error.code, message=error.message, field=error.field, remedy=error.remedy, details=error.details

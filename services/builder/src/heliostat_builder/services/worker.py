@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 from heliostat_core.contracts.builds import BuildState, PlanDecision
-from heliostat_core.contracts.events import BuildFailed, BuildStarted
+from heliostat_core.contracts.events import BuildFailed, BuildFinished, BuildStarted
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.database import Database, DatabaseUnavailableError
 from heliostat_core.errors import ClientError, HeliostatError, UnavailableError
@@ -27,9 +27,10 @@ from ..domain.providers import Revision
 from ..errors import BuildFailedError
 from ..metrics import BuilderMetrics
 from ..storage.builds import BuildStorage
-from .attempts import AttemptService
+from .environments import EnvironmentService
 from .logs import BuildLog
 from .planning import Decided, PlanningService
+from .runtime import Attempt, Runtime
 
 _POLL = timedelta(seconds=2)
 _WAIT_FOR_ENVIRONMENT = timedelta(seconds=1)
@@ -51,7 +52,8 @@ class Worker:
         database: Database,
         builds: BuildStorage,
         planning: PlanningService,
-        attempts: AttemptService,
+        environments: EnvironmentService,
+        runtime: Runtime,
         queue: WorkQueue,
         wakeups: Wakeups,
         redactor: Redactor,
@@ -61,7 +63,8 @@ class Worker:
         self._database = database
         self._builds = builds
         self._planning = planning
-        self._attempts = attempts
+        self._environments = environments
+        self._runtime = runtime
         self._queue = queue
         self._wakeups = wakeups
         self._redactor = redactor
@@ -88,6 +91,7 @@ class Worker:
                     await self._process(lease)
         except LeaseLostError:
             self._log.info("build given up", build=lease.key, attempt=lease.attempt)
+            await self._environments.discard_leftovers()  # of nobody's any more, where it was cancelled
         except asyncio.CancelledError:
             await self._queue.release(lease)  # so that the next process goes on at once
             raise
@@ -132,7 +136,7 @@ class Worker:
                 message=f"The builder died {MAX_ATTEMPTS} times while it worked on this build",
                 remedy="Look for what the build does to its host; an operator finds more in the builder's log.",
             )
-        decided = await self._planning.decide(Revision.of(build.plan))
+        decided = await self._planning.decide(Revision.of(build.plan), slug=build.plan.slug)
         async with AsyncExitStack() as stack:
             if decided.decision is PlanDecision.FULL:
                 environment = await self._claim_environment(decided.files.environment_id)
@@ -141,10 +145,11 @@ class Worker:
                     return
                 stack.push_async_callback(self._give_up_environment, environment)
                 await stack.enter_async_context(self._queue.held(environment))
-                decided = await self._planning.decide(Revision.of(build.plan))
+                decided = await self._planning.decide(Revision.of(build.plan), slug=build.plan.slug)
             await self._start(build, lease, log)
             await stack.enter_async_context(log.flushing())
             await self._unless_ended(build.id, self._build(build, decided, log))
+            await self._runtime.discard(str(build.id))
 
     async def _claim_environment(self, environment_id: str) -> Lease | None:
         """Take the right to make an environment; None while somebody else makes it."""
@@ -175,13 +180,26 @@ class Worker:
     async def _build(self, build: Build, decided: Decided, log: BuildLog) -> None:
         try:
             async with asyncio.timeout(self._deadline.total_seconds()):
-                await self._attempts.build(build, decided, log)
+                image = await self._runtime.build(
+                    Attempt(build=build, files=decided.files, todo=decided.decision, log=log)
+                )
+                await self._environments.ensure_recorded(decided.files.environment_id)
         except TimeoutError as error:
             raise BuildFailedError(
                 code="deadline_exceeded",
                 message=f"The build took longer than {format_duration(self._deadline)} and was stopped",
                 remedy="Install less, or ask the operator for a longer BUILD_DEADLINE.",
             ) from error
+        await log.say("publish", "Ready")
+        event = BuildFinished(
+            build_id=build.id,
+            environment_id=decided.files.environment_id,
+            content_id=decided.files.content_id,
+            image=image,
+            log_lines=log.count,
+        )
+        await log.end(event, actor="builder")
+        self._metrics.builds.labels(BuildState.SUCCEEDED.value, build.plan.decision.value).inc()
 
     async def _unless_ended(self, build_id: UUID, work: Awaitable[None]) -> None:
         """Do the work, but stop it at once when the build is ended by somebody else."""
@@ -211,6 +229,7 @@ class Worker:
                     return
 
     async def _fail(self, build: Build, log: BuildLog, error: HeliostatError) -> None:
+        await self._runtime.discard(str(build.id))
         await log.say("failed", error.message)
         details = {**error.details, "log_line": log.count}
         view = ErrorView(

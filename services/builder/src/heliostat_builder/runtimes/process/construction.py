@@ -11,16 +11,16 @@ from time import monotonic
 from heliostat_core.contracts.builds import PlanView
 from heliostat_runtime import ControlGroup, SandboxSpec
 
-from ..domain.failures import explain_failure, needs_source_build
-from ..domain.identity import ADDED
-from ..domain.plans import FilesPlan
-from ..domain.providers import Revision
-from ..errors import BuildFailedError
-from ..metrics import BuilderMetrics
-from ..storage.mirrors import MirrorStorage
-from ..storage.sandboxes import HOME, SOURCE, BuildSandboxes, Workplace
-from ..storage.workplaces import WorkplaceStorage
-from .logs import BuildLog
+from ...domain.failures import explain_failure, needs_source_build
+from ...domain.identity import ADDED
+from ...domain.plans import FilesPlan
+from ...domain.providers import Revision
+from ...errors import BuildFailedError
+from ...metrics import BuilderMetrics
+from ...services.logs import BuildLog
+from ...storage.mirrors import MirrorStorage
+from ...storage.workplaces import WorkplaceStorage
+from .sandboxes import HOME, SOURCE, BuildSandboxes, Workplace
 
 START_SCRIPT = "heliostat-start"
 """Name under which a repository's start script is kept in its environment."""
@@ -39,8 +39,8 @@ _REMEMBERED = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt at one build, while it lasts."""
+class Construction:
+    """One environment being made, while it lasts."""
 
     plan: PlanView
     files: FilesPlan
@@ -69,7 +69,7 @@ class ConstructionService:
         self._compiles = compiles
         self._isolated = isolated
 
-    async def make(self, attempt: Attempt) -> str:
+    async def make(self, attempt: Construction) -> str:
         """Make the environment and return its lock: every package with its version.
 
         Raises
@@ -100,14 +100,14 @@ class ConstructionService:
         await self._keep_start_script(attempt)
         return lock
 
-    async def check_out(self, attempt: Attempt, name: str) -> Path:
+    async def check_out(self, attempt: Construction, name: str) -> Path:
         """Write the commit's files into the workplace, for the sandbox's user to write to."""
         directory = attempt.place.root / name
         await self._mirrors.checkout(Revision.of(attempt.plan), directory)
         await self._workplaces.hand_over(directory)
         return directory
 
-    async def _write_input(self, attempt: Attempt) -> None:
+    async def _write_input(self, attempt: Construction) -> None:
         inputs = attempt.files.inputs
         lines = [*inputs.requirements, *ADDED, *(["."] if inputs.project else [])]
         directory = attempt.place.root / "input"
@@ -115,14 +115,14 @@ class ConstructionService:
             text = "".join(f"{line}\n" for line in content)
             await asyncio.to_thread((directory / name).write_text, text, encoding="utf-8")
 
-    async def _begin(self, attempt: Attempt) -> None:
+    async def _begin(self, attempt: Construction) -> None:
         interpreter = attempt.place.interpreter
         await attempt.log.say("install", f"Python {interpreter.version} for {interpreter.platform}")
         spec = self._sandboxes.build_open_spec(attempt.place, copies=False)
         argv = [self._sandboxes.uv, "venv", "-q", "--relocatable", "--no-project", "--python", interpreter.path]
         await self._run(attempt, "venv", spec, [*argv, str(attempt.place.staging)], quiet=True)
 
-    async def _solve_wheels(self, attempt: Attempt) -> bool:
+    async def _solve_wheels(self, attempt: Construction) -> bool:
         """Solve with wheels only, which runs nobody's code; tell whether that was enough."""
         place = attempt.place
         spec = self._sandboxes.build_open_spec(place, copies=False)
@@ -145,12 +145,12 @@ class ConstructionService:
                 remedy="Require packages that have wheels, or use a host with bubblewrap.",
             )
 
-    async def _solve_all(self, attempt: Attempt) -> None:
+    async def _solve_all(self, attempt: Construction) -> None:
         spec = await self._build_source_spec(attempt)
         argv = self._build_solve(attempt, attempt.place.environment, Path("/input"), Path("/output"))
         await self._run(attempt, "solve", spec, argv)
 
-    def _build_solve(self, attempt: Attempt, environment: Path, source: Path, target: Path) -> list[str]:
+    def _build_solve(self, attempt: Construction, environment: Path, source: Path, target: Path) -> list[str]:
         inputs = attempt.files.inputs
         argv = [
             self._sandboxes.uv,
@@ -166,7 +166,7 @@ class ConstructionService:
         argv += ["--prerelease", "allow"] if inputs.prerelease else []
         return [*argv, *(["--generate-hashes"] if inputs.hashed else [])]
 
-    async def _install(self, attempt: Attempt, *, closed: bool) -> None:
+    async def _install(self, attempt: Construction, *, closed: bool) -> None:
         place = attempt.place
         if closed:
             spec, environment, lock = (
@@ -182,7 +182,7 @@ class ConstructionService:
         argv = [self._sandboxes.uv, "pip", "sync", "--python", f"{environment}/bin/python", str(lock)]
         await self._run(attempt, "install", spec, [*argv, *([] if closed else ["--no-build"])])
 
-    async def _build_source_spec(self, attempt: Attempt) -> SandboxSpec:
+    async def _build_source_spec(self, attempt: Construction) -> SandboxSpec:
         """Describe the sandbox in which packages and the repository itself are built, with a cache of their own."""
         root = attempt.place.root
         source = root / "source"
@@ -201,7 +201,7 @@ class ConstructionService:
         }
         return self._sandboxes.build_closed_spec(attempt.place, writable=writable, directory=SOURCE)
 
-    async def _run_post_build(self, attempt: Attempt, script: str) -> None:
+    async def _run_post_build(self, attempt: Construction, script: str) -> None:
         home = await self.check_out(attempt, CONTENT)
         await attempt.log.say("postbuild", f"Running {script}")
         await asyncio.to_thread((home / script).chmod, 0o755)
@@ -209,13 +209,13 @@ class ConstructionService:
         # The shell runs a script without a first line that names its interpreter, as repo2docker's does.
         await self._run(attempt, "postbuild", spec, ["/bin/sh", "-c", 'exec "$0"', f"{HOME}/{script}"])
 
-    async def _keep_start_script(self, attempt: Attempt) -> None:
+    async def _keep_start_script(self, attempt: Construction) -> None:
         if attempt.files.start is None:
             return
         files = await self._mirrors.read_files(Revision.of(attempt.plan), [attempt.files.start])
         await self._workplaces.keep_script(attempt.place.staging, START_SCRIPT, files[attempt.files.start])
 
-    async def _check_skeleton(self, attempt: Attempt, skeleton: Mapping[str, str]) -> None:
+    async def _check_skeleton(self, attempt: Construction, skeleton: Mapping[str, str]) -> None:
         if await self._workplaces.read_skeleton(attempt.place.staging) != skeleton:
             raise BuildFailedError(
                 code="environment_damaged",
@@ -223,7 +223,7 @@ class ConstructionService:
                 remedy="Install packages with pip; leave bin/python and pyvenv.cfg as they are.",
             )
 
-    async def _compile(self, attempt: Attempt, *, closed: bool) -> None:
+    async def _compile(self, attempt: Construction, *, closed: bool) -> None:
         """Compile all modules: servers may not write to the environment, and would compile anew at every start.
 
         Without ``site`` (-S), so that no ``.pth`` file of a package is executed. A module that is no Python of this
@@ -240,7 +240,7 @@ class ConstructionService:
         await self._collect(attempt, spec, argv)
 
     async def _run(
-        self, attempt: Attempt, phase: str, spec: SandboxSpec, argv: Sequence[str], *, quiet: bool = False
+        self, attempt: Construction, phase: str, spec: SandboxSpec, argv: Sequence[str], *, quiet: bool = False
     ) -> None:
         last: deque[str] = deque(maxlen=_REMEMBERED)
 
@@ -253,7 +253,7 @@ class ConstructionService:
         if status:
             raise explain_failure(phase, list(last), status=status)
 
-    async def _collect(self, attempt: Attempt, spec: SandboxSpec, argv: Sequence[str]) -> tuple[int, list[str]]:
+    async def _collect(self, attempt: Construction, spec: SandboxSpec, argv: Sequence[str]) -> tuple[int, list[str]]:
         lines: deque[str] = deque(maxlen=5000)
 
         async def take(line: str) -> None:
@@ -262,7 +262,7 @@ class ConstructionService:
         status = await self._sandboxes.run(spec, argv, group=attempt.group, sink=take)
         return status, list(lines)
 
-    async def _say_all(self, attempt: Attempt, phase: str, lines: Sequence[str]) -> None:
+    async def _say_all(self, attempt: Construction, phase: str, lines: Sequence[str]) -> None:
         for line in lines:
             await attempt.log.add(phase, line)
 

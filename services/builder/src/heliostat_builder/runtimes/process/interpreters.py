@@ -11,8 +11,8 @@ from pathlib import Path
 
 from heliostat_core.errors import HeliostatError
 
-from ..domain.identity import Interpreter
-from .commands import run_program
+from ...domain.identity import Interpreter
+from ...storage.commands import run_program
 
 _NAME = re.compile(r"python3\.\d+")
 _OLDEST = (3, 8)

@@ -26,9 +26,9 @@ from heliostat_runtime import (
     SandboxSpec,
 )
 
-from ..domain.identity import Interpreter
-from ..domain.loglines import LineSplitter, remove_secrets
-from ..errors import BuildFailedError
+from ...domain.identity import Interpreter
+from ...domain.loglines import LineSplitter, remove_secrets
+from ...errors import BuildFailedError
 
 HOME = Path("/home/jovyan")
 SOURCE = Path("/src")

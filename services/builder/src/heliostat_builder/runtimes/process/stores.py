@@ -4,7 +4,7 @@ from heliostat_core.contracts.builds import PlanDecision
 from heliostat_runtime.contents import ContentStore
 from heliostat_runtime.environments import EnvironmentStore
 
-from ..domain.plans import FilesPlan
+from ...domain.plans import FilesPlan
 
 
 class Stores:
