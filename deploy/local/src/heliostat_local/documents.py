@@ -21,6 +21,15 @@ from .config import CHECKOUT, LocalConfig
 
 __all__ = ["build_configuration_page", "build_openapi_documents"]
 
+_INTRODUCTION = """# Configuration
+
+Written by `make config-docs` from the code.
+
+Settings of the services, the hub's plugin and migrations are environment variables, or files of the same names in
+the directory that `HELIOSTAT_SECRETS_DIRECTORY` names: `heliostat_builder_policy_token` there is
+`HELIOSTAT_BUILDER_POLICY_TOKEN`.
+The environment wins.
+"""
 _ANYTHING: dict[str, Any] = {
     "database_url": "postgresql+asyncpg:///heliostat",
     "port": 1,
@@ -54,7 +63,7 @@ def build_openapi_documents() -> dict[str, dict[str, Any]]:
 
 def build_configuration_page() -> str:
     """Build the page that lists every setting."""
-    parts = ["# Configuration\n\nWritten by `make config-docs` from the code.\n"]
+    parts = [_INTRODUCTION]
     for title, config in _SECTIONS:
         rows = [
             f"| `{name}` | {_shorten(default)} | {meaning} |\n" for name, default, meaning in describe_settings(config)

@@ -63,6 +63,8 @@ def _configure_hub(c: Any, config: HubConfig) -> None:
     c.JupyterHub.cleanup_servers = True
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = str(config.proxy_api_url).rstrip("/")
+    if config.proxy_auth_token is not None:
+        c.ConfigurableHTTPProxy.auth_token = config.proxy_auth_token.get_secret_value()
 
 
 def _configure_access(c: Any, config: HubConfig, *, admin_groups: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
+from heliostat_core.config import Settings
 from pydantic import AfterValidator, Field, FilePath, HttpUrl, SecretStr, StringConstraints, ValidationError
 from pydantic import model_validator as check_model
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -58,7 +59,7 @@ ProviderUrl = Annotated[HttpUrl, AfterValidator(_check_provider_url)]
 Age = Annotated[timedelta, Field(ge=timedelta(seconds=1))]
 
 
-class SharedPasswordConfig(BaseSettings):
+class SharedPasswordConfig(Settings):
     """One password for users and another for the administrator: for one host and people who know one another."""
 
     model_config = SettingsConfigDict(env_prefix="HELIOSTAT_HUB_", frozen=True, extra="forbid")
@@ -73,7 +74,7 @@ class SharedPasswordConfig(BaseSettings):
         return ()
 
 
-class LdapConfig(BaseSettings):
+class LdapConfig(Settings):
     """Active Directory (or Samba's): people sign in with `user@domain`, or `user`, and their password."""
 
     model_config = SettingsConfigDict(env_prefix="HELIOSTAT_HUB_LDAP_", frozen=True, extra="forbid")
@@ -128,7 +129,7 @@ class LdapConfig(BaseSettings):
         return ",".join(f"DC={label}" for label in self.domain.split("."))
 
 
-class OidcConfig(BaseSettings):
+class OidcConfig(Settings):
     """An OpenID Connect provider, by authorization code with PKCE."""
 
     model_config = SettingsConfigDict(env_prefix="HELIOSTAT_HUB_OIDC_", frozen=True, extra="forbid")
