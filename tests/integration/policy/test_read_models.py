@@ -17,6 +17,7 @@ from heliostat_core.serve import rebuild_read_models
 from heliostat_policy.config import PolicyConfig
 from heliostat_policy.factory import ProcessContext
 from heliostat_policy.services.clock import utc_now
+from heliostat_policy.services.usage import FOLLOWER
 from heliostat_policy.storage.projections import DecisionProjection, PolicyProjection, UsageProjection
 from sqlalchemy import select, text
 
@@ -68,6 +69,24 @@ async def test_usage_follows_sessions_from_creation_to_deletion(
     await wait_for_usage(database, {"": True, "running": True, "stopped": False})
     view = (await policy.get("api/v1/policy", headers=ada)).json()
     assert view["usage"] == {"named_servers": 2, "named_servers_left": 3, "servers": ["", "running", "stopped"]}
+
+
+async def test_the_lag_behind_the_log_is_measured(config: PolicyConfig, database: Database) -> None:
+    registry = create_registry()
+    lags: list[float | None] = []
+    async with ProcessContext.open(config, registry=registry, clock=utc_now) as process:
+        usage = process.factory.usage
+        await usage.catch_up()
+        await append_session(database, "new")
+        async with database.transaction() as connection:
+            await connection.execute(text("UPDATE events SET time = time - interval '1 minute'"))
+        for act in (usage.measure_lag, usage.catch_up, usage.measure_lag):
+            await act()
+            lags.append(registry.get_sample_value("heliostat_follower_lag_seconds", {"follower": FOLLOWER}))
+    before, _, after = lags
+    assert before is not None
+    assert before >= 60
+    assert after == 0
 
 
 async def test_rebuilding_from_the_log_gives_the_same_read_models(

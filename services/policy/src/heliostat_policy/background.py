@@ -15,6 +15,7 @@ def build_jobs(process: ProcessContext) -> list[Job]:
     return [
         Job("refresh policy", _SECOND, policies.refresh, wait=policies.wait),
         Job("follow sessions", _SECOND, usage.catch_up),
+        Job("measure lag", timedelta(seconds=15), usage.measure_lag),
         Job("delete expired reservations", timedelta(minutes=1), usage.delete_expired_reservations),
         Job("send wakeups", _SECOND, process.wakeups.send, endless=True),
         Job("listen for wakeups", _SECOND, process.wakeups.listen, endless=True),

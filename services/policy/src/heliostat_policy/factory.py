@@ -74,7 +74,9 @@ class Factory:
         self.explanations = ExplanationService(
             database=database, policies=self.policies, decisions=decisions, usage=usage
         )
-        self.usage = UsageService(database=database, store=store, usage=usage, reservations=reservations)
+        self.usage = UsageService(
+            database=database, store=store, usage=usage, reservations=reservations, metrics=metrics
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,12 @@ class PolicyMetrics:
             "Versions of the policy that this process could not read and did not put in force",
             registry=registry,
         )
+        self.follower_lag = Gauge(
+            "heliostat_follower_lag_seconds",
+            "Age of the oldest event that was not followed yet, of all processes",
+            ["follower"],
+            registry=registry,
+        )
         for action in _ACTIONS:
             self._decisions.labels(action, Verdict.ALLOW, _NO_RULE)
             for rule in _REFUSING:

@@ -8,6 +8,7 @@ from .factory import ProcessContext
 
 _SECOND = timedelta(seconds=1)
 _FORGET_INTERVAL = timedelta(minutes=10)
+_LOOK_INTERVAL = timedelta(seconds=15)
 
 
 def build_jobs(process: ProcessContext) -> list[Job]:
@@ -21,6 +22,8 @@ def build_jobs(process: ProcessContext) -> list[Job]:
         Job("measure storage", min(config.measure_interval, _SECOND), factory.measure.run),
         Job("delete temporary users", min(config.reconcile_interval, _SECOND), factory.temporary.run),
         Job("forget old rate limits", _FORGET_INTERVAL, factory.rate_limits.forget),
+        Job("take census", _LOOK_INTERVAL, factory.census.take),
+        Job("look at peers", _LOOK_INTERVAL, factory.health.check),
         Job("send wakeups", _SECOND, process.wakeups.send, endless=True),
         Job("listen for wakeups", _SECOND, process.wakeups.listen, endless=True),
     ]

@@ -31,6 +31,7 @@ from .services.activity import ActivityService
 from .services.administration import AdministrationService
 from .services.binder import BinderService
 from .services.build_feed import BuildFeedService
+from .services.census import CensusService
 from .services.deletion import DeletionService
 from .services.health import HealthService
 from .services.idle import IdleService
@@ -54,6 +55,7 @@ from .services.spawning import SpawnService
 from .services.temporary_users import TemporaryUserService
 from .services.timeline import TimelineService
 from .services.volumes import VolumeService
+from .storage.census import CensusStorage
 from .storage.health import HealthStorage
 from .storage.host import Host
 from .storage.hub import HubClient
@@ -173,8 +175,19 @@ class Factory:
             store=self.store, wakeups=wakeups, feeds=open_.feeds, tails=open_.tails, watchers=self.metrics.watchers
         )
         views = SessionViews(public=config.public, base=base, api=api)
+        self.census = CensusService(
+            database=database,
+            storage=CensusStorage(),
+            metrics=self.metrics.census,
+            freshness=config.report_freshness,
+        )
         self.health = HealthService(
-            database=database, storage=HealthStorage(), hub=hub, builder=open_.builder, policy=open_.policy
+            database=database,
+            storage=HealthStorage(),
+            hub=hub,
+            builder=open_.builder,
+            policy=open_.policy,
+            metrics=self.metrics,
         )
         self.sessions = SessionService(
             ledger=ledger,

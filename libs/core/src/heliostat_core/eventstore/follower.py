@@ -1,6 +1,7 @@
 """Following the log: effects and the place in the log are committed together."""
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +12,12 @@ from .store import EventStore
 _ENSURE = text("INSERT INTO followers (name, xid, position) VALUES (:name, '0', 0) ON CONFLICT DO NOTHING")
 _LOCK = text("SELECT xid::text::bigint AS xid, position FROM followers WHERE name = :name FOR UPDATE SKIP LOCKED")
 _ADVANCE = text("UPDATE followers SET xid = CAST(CAST(:xid AS text) AS xid8), position = :position WHERE name = :name")
+_READ_LAG = text("""
+SELECT now() - waiting.time FROM followers AS follower, LATERAL (
+    SELECT time FROM events WHERE (xid, position) > (follower.xid, follower.position) ORDER BY xid, position LIMIT 1
+) AS waiting
+WHERE follower.name = :name
+""")
 
 Effect = Callable[[AsyncConnection, Recorded], Awaitable[None]]
 
@@ -39,6 +46,12 @@ class Follower:
         while batch := await self._advance():
             applied += batch
         return applied
+
+    async def read_lag(self) -> timedelta:
+        """Read how long the oldest event that was not applied yet has been there; of all replicas together."""
+        async with self._store.database.transaction() as connection:
+            lag: timedelta | None = await connection.scalar(_READ_LAG, {"name": self._name})
+        return lag or timedelta(0)
 
     async def _advance(self) -> int:
         async with self._store.database.transaction() as connection:

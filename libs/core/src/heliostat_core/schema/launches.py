@@ -40,5 +40,6 @@ launches = Table(
     ),
     Index("ix_launches_user_created_at", "user", "created_at"),
     Index("ix_launches_session_id", "session_id"),
+    Index("ix_launches_unfinished", "state", postgresql_where=text("finished_at IS NULL")),
     Index("ix_launches_repo", "repo"),
 )

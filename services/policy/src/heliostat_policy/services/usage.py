@@ -1,10 +1,13 @@
 """Following the log: which servers exist, and which reservations are done with."""
 
+from math import nan
+
 from heliostat_core.contracts.events import SessionDeleted
-from heliostat_core.database import Database
+from heliostat_core.database import Database, DatabaseUnavailableError
 from heliostat_core.eventstore import EventStore, Follower, Recorded
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ..metrics import PolicyMetrics
 from ..storage.projections import UsageProjection
 from ..storage.reservations import ReservationStorage
 from ..storage.usage import UsageStorage
@@ -16,9 +19,16 @@ class UsageService:
     """Keeps `usage` and the reservations in step with the sessions service's events."""
 
     def __init__(
-        self, *, database: Database, store: EventStore, usage: UsageStorage, reservations: ReservationStorage
+        self,
+        *,
+        database: Database,
+        store: EventStore,
+        usage: UsageStorage,
+        reservations: ReservationStorage,
+        metrics: PolicyMetrics,
     ) -> None:
         self._database = database
+        self._lag = metrics.follower_lag.labels(FOLLOWER)
         self._usage = usage
         self._reservations = reservations
         self._projection = UsageProjection()
@@ -27,6 +37,14 @@ class UsageService:
     async def catch_up(self) -> int:
         """Apply the events that are new."""
         return await self._follower.catch_up()
+
+    async def measure_lag(self) -> None:
+        """Show how far behind the log this is; unknown where it cannot be read."""
+        try:
+            self._lag.set((await self._follower.read_lag()).total_seconds())
+        except DatabaseUnavailableError:
+            self._lag.set(nan)
+            raise
 
     async def delete_expired_reservations(self) -> None:
         """Drop reservations nobody asks about any more."""

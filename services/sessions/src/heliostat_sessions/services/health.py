@@ -11,6 +11,7 @@ from heliostat_core.clients import BuilderClient, PolicyClient
 from heliostat_core.database import Database
 from heliostat_core.errors import HeliostatError
 
+from ..metrics import SessionsMetrics
 from ..storage.health import HealthStorage
 from ..storage.hub import HubClient
 
@@ -42,12 +43,14 @@ class HealthService:
         hub: HubClient,
         builder: BuilderClient,
         policy: PolicyClient,
+        metrics: SessionsMetrics,
     ) -> None:
         self._database = database
         self._storage = storage
         self._hub = hub
         self._builder = builder
         self._policy = policy
+        self._metrics = metrics
         self._checking = asyncio.Lock()
         self._known: tuple[float, Health] | None = None
 
@@ -66,6 +69,8 @@ class HealthService:
             _succeeds(self._policy.request("GET", "healthz")),
             self._count(),
         )
+        for peer, ok in zip(("hub", "builder", "policy"), answers[:3], strict=True):
+            self._metrics.peers.labels(peer).set(ok)
         names = ("JupyterHub API", "Builder", "Policy")
         checks: list[dict[str, Any]] = [
             {"service": name, "ok": ok} for name, ok in zip(names, answers[:3], strict=True)

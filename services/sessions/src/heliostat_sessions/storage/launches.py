@@ -164,7 +164,7 @@ class LaunchStorage:
     async def list_busy(self, connection: AsyncConnection, *, user: str | None = None) -> dict[UUID, UUID]:
         """Map sessions that unfinished launches are bringing up to those launches."""
         statement = select(launches.c.session_id, launches.c.id).where(
-            launches.c.state.not_in(_FINAL), launches.c.session_id.is_not(None)
+            launches.c.finished_at.is_(None), launches.c.session_id.is_not(None)
         )
         if user is not None:
             statement = statement.where(launches.c.user == user)
@@ -182,7 +182,11 @@ class LaunchStorage:
 
     async def count_spawning(self, connection: AsyncConnection) -> int:
         """Count launches whose server is starting."""
-        statement = select(func.count()).select_from(launches).where(launches.c.state == LaunchState.SPAWNING.value)
+        statement = (
+            select(func.count())
+            .select_from(launches)
+            .where(launches.c.finished_at.is_(None), launches.c.state == LaunchState.SPAWNING.value)
+        )
         return int((await connection.execute(statement)).scalar_one())
 
     async def read_build(self, connection: AsyncConnection, build_id: UUID) -> BuildProgress | None:
