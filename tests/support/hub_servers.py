@@ -63,6 +63,7 @@ class FakeServers:
         self.released = asyncio.Event()  # spawns end as soon as this is set
         self.released.set()
         self.spawn_failure: str | None = None
+        self.stops_wait_for: asyncio.Barrier | None = None  # a stop is answered when so many have come
         self._failures: dict[str, list[tuple[int, str]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         app.middleware("http")(self._fail)
@@ -179,6 +180,8 @@ class FakeServers:
             self.removals.append((user, name))
             del self.users[user][name]
         else:
+            if self.stops_wait_for is not None:
+                await self.stops_wait_for.wait()
             self.stops.append((user, name))
         return Response(status_code=204)
 

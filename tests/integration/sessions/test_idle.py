@@ -1,5 +1,6 @@
 """Activity reports and idle stops: what is stopped, and everything that must not be."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -73,6 +74,17 @@ async def test_a_stop_that_the_hub_did_not_carry_out_is_asked_for_again(world: W
         await service.process.factory.idle.sweep()
     await service.process.factory.idle.sweep()
     assert world.hub.servers.stops == [("alice", "one")]
+
+
+async def test_a_hub_that_takes_its_time_is_asked_for_several_stops_at_once(world: World, service: Service) -> None:
+    world.add_user("alice")
+    for name in ("one", "two", "three"):
+        await _run(world, service, "alice", name)
+    world.policy.verdict = lambda _: "stop"
+    world.hub.servers.stops_wait_for = asyncio.Barrier(3)
+    async with asyncio.timeout(20):
+        await service.process.factory.idle.sweep()
+    assert sorted(world.hub.servers.stops) == [("alice", "one"), ("alice", "three"), ("alice", "two")]
 
 
 async def test_a_warning_is_given_once(world: World, service: Service) -> None:

@@ -1,5 +1,6 @@
 """Stopping servers that nobody uses: policy judges, and nothing is stopped on missing or old data."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from .ledger import SessionLedger
 from .reconcile import Reconciler
 
 _BATCH = 1000
+_AT_ONCE = 10
+"""Servers stopped side by side: a hub takes seconds for one, and most of these it waits."""
 
 
 class IdleService:
@@ -69,15 +72,24 @@ class IdleService:
     async def _judge(self, batch: list[Session]) -> None:
         answer = await self._policy.judge_idle(IdleRequest(sessions=[build_facts(session) for session in batch]))
         by_id = {session.id: session for session in batch}
-        for decision in answer.decisions:
-            self._metrics.verdicts.labels(decision.verdict).inc()
-            session = by_id.get(decision.session_id)
-            if session is None:
-                continue
+        turns = asyncio.Semaphore(_AT_ONCE)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for decision in answer.decisions:
+                    self._metrics.verdicts.labels(decision.verdict).inc()
+                    session = by_id.get(decision.session_id)
+                    if session is not None and decision.verdict in {"warn", "stop"}:
+                        name = f"{decision.verdict} session {session.id}"
+                        group.create_task(self._carry_out(session, decision, turns), name=name)
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed  # the hub or the database is away: the next sweep goes on
+
+    async def _carry_out(self, session: Session, decision: IdleDecision, turns: asyncio.Semaphore) -> None:
+        async with turns:
             try:
                 if decision.verdict == "warn":
                     await self._warn(session, decision)
-                elif decision.verdict == "stop":
+                else:
                     await self._stop(session, decision)
             except StreamConflictError:
                 self._metrics.verdicts.labels("changed").inc()
