@@ -1,10 +1,11 @@
 """Settings of the plugin inside JupyterHub."""
 
+from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from heliostat_core.config import Settings
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 SignInWay = Literal["local", "ldap", "oidc"]
