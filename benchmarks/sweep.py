@@ -58,6 +58,7 @@ async def _sweep(postgres: Postgres, database: str, hub: FakeHub) -> dict[str, f
                 "HELIOSTAT_SESSIONS_POLICY_TOKEN": CALLER_TOKEN,
                 "HELIOSTAT_SESSIONS_GRANT_KEY": "grant-key-of-the-benchmark",
                 "HELIOSTAT_SESSIONS_COOKIE_SECRET": "cookie-secret-of-the-benchmark",
+                "HELIOSTAT_SESSIONS_BUILD_TOKEN_SECRET": "build-token-secret-of-the-benchmark",
                 "HELIOSTAT_SESSIONS_STATE_DIRECTORY": str(Path(folder)),
             }
             return await _run_process(settings)
