@@ -24,7 +24,7 @@ def build_jobs(process: ProcessContext) -> list[Job]:
             for kind, count in workers
             for number in range(1, count + 1)
         ),
-        Job("measure queue", timedelta(seconds=15), process.factory.builds.measure_queue),
+        Job("take census", timedelta(seconds=15), process.factory.census.take),
         Job("trim mirrors", timedelta(minutes=10), process.factory.environments.trim_mirrors),
         Job("send wakeups", _SECOND, process.wakeups.send, endless=True),
         Job("listen for wakeups", _SECOND, process.wakeups.listen, endless=True),

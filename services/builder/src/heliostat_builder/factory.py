@@ -24,6 +24,7 @@ from .metrics import BuilderMetrics
 from .provider_factory import build_registry, make_forges, make_record_hosts
 from .runtimes import Needs, open_runtime
 from .services.builds import BuildService
+from .services.census import CensusService
 from .services.clock import utc_now
 from .services.environments import EnvironmentService
 from .services.logs import LogService
@@ -34,6 +35,7 @@ from .services.worker import Worker
 from .storage.addresses import AddressGuard
 from .storage.builds import BuildStorage
 from .storage.caches import PlanStorage, ResolutionStorage
+from .storage.census import CensusStorage
 from .storage.git import GitClient
 from .storage.guarded import create_guarded_client
 from .storage.mirrors import MirrorStorage
@@ -77,6 +79,11 @@ class Factory:
         self.planning = self._make_planning()
         self.builds = self._make_builds()
         self.environments = self._make_environments()
+        self.census = CensusService(
+            database=resources.database,
+            storage=CensusStorage(directory=config.state_directory),
+            metrics=self._metrics.census,
+        )
         self.worker = self._make_worker()
 
     def _make_planning(self) -> PlanningService:

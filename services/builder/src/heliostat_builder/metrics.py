@@ -1,11 +1,34 @@
 """What the builder measures. No label holds a name of a user or repository."""
 
+from datetime import UTC, datetime
+from math import nan
+
 from heliostat_core.contracts.builds import BuildState, PlanDecision
 from heliostat_core.metrics import WAIT_BUCKETS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from .domain.builds import Build
+from .domain.census import Census, Space
+
 PHASES = ("fetch", "solve", "install", "postbuild", "publish", "content")
 PROVIDERS = ("gh", "gist", "gl", "zenodo", "figshare", "hydroshare", "dataverse", "ckan", "git")
+FAILURES = (
+    "build_silent",
+    "builder_lost",
+    "checkout_failed",
+    "deadline_exceeded",
+    "environment_damaged",
+    "install_failed",
+    "no_interpreter",
+    "out_of_disk",
+    "out_of_memory",
+    "postbuild_failed",
+    "repository_not_found",
+    "solve_failed",
+    "upstream_timeout",
+    "upstream_unreachable",
+)
+_OTHER = "other"
 OUTCOMES = ("cached", "api", "git", "not_found", "rate_limited", "failed")
 
 
@@ -13,8 +36,20 @@ class BuilderMetrics:
     """Builds, resolutions, watchers."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.builds = Counter("heliostat_builds_ended", "Builds that ended", ["outcome", "decision"], registry=registry)
-        self.queued = Gauge("heliostat_builds_queued", "Builds that wait or run, of all processes", registry=registry)
+        self._builds = Counter(
+            "heliostat_builds_ended", "Builds that ended", ["outcome", "decision"], registry=registry
+        )
+        self._durations = Histogram(
+            "heliostat_build_duration_seconds", "Time from the request of a build to its end", ["outcome", "decision"],
+            buckets=WAIT_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self._waits = Histogram(
+            "heliostat_build_wait_seconds", "Time from the request of a build to the start of its first attempt",
+            buckets=WAIT_BUCKETS, registry=registry,
+        )  # fmt: skip
+        self._failures = Counter(
+            "heliostat_build_failures", "Builds that failed, by the code of their error", ["code"], registry=registry
+        )
         self.running = Gauge("heliostat_builds_running", "Builds this process works on", registry=registry)
         self.phases = Histogram(
             "heliostat_build_phase_duration_seconds", "Time of one phase of a build", ["phase"],
@@ -30,11 +65,67 @@ class BuilderMetrics:
             ["provider"],
             registry=registry,
         )
+        self.census = CensusMetrics(registry)
         for state in (state for state in BuildState if state.final):
             for decision in PlanDecision:
-                self.builds.labels(state.value, decision.value)
+                self._builds.labels(state.value, decision.value)
+                self._durations.labels(state.value, decision.value)
+        for code in (*FAILURES, _OTHER):
+            self._failures.labels(code)
         for phase in PHASES:
             self.phases.labels(phase)
         for provider in PROVIDERS:
             for outcome in OUTCOMES:
                 self.resolutions.labels(provider, outcome)
+
+    def count_wait(self, build: Build) -> None:
+        """Measure how long a build waited that has just begun."""
+        self._waits.observe((datetime.now(UTC) - build.created_at).total_seconds())
+
+    def count(self, build: Build, state: BuildState, *, code: str | None = None) -> None:
+        """Count a build that has just ended, with the code of its failure."""
+        labels = (state.value, build.plan.decision.value)
+        self._builds.labels(*labels).inc()
+        self._durations.labels(*labels).observe((datetime.now(UTC) - build.created_at).total_seconds())
+        if code is not None:
+            self._failures.labels(code if code in FAILURES else _OTHER).inc()
+
+
+class CensusMetrics:
+    """How much there is: the same in every replica, unknown where the database is away. Disks are each host's own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, registry=registry)
+
+        self._builds = gauge("heliostat_builds_under_way", "Builds that have not ended, of all processes", "state")
+        self._oldest_wait = gauge(
+            "heliostat_build_oldest_wait_seconds", "Age of the oldest build that nobody began, of all processes"
+        )
+        self._environments = gauge("heliostat_environments", "Environments that were not retired, of all processes")
+        self._environments_size = gauge(
+            "heliostat_environments_size_bytes", "Space of these environments, of all processes"
+        )
+        self._size = gauge("heliostat_disk_size_bytes", "Size of the disk of the state directory")
+        self._free = gauge("heliostat_disk_free_bytes", "What is left of it")
+        self.forget()
+
+    def show(self, census: Census) -> None:
+        """Show what was counted."""
+        self._builds.labels(BuildState.QUEUED.value).set(census.queued)
+        self._builds.labels(BuildState.RUNNING.value).set(census.running)
+        self._oldest_wait.set(census.oldest_wait.total_seconds())
+        self._environments.set(census.environments)
+        self._environments_size.set(census.environments_size)
+
+    def show_space(self, space: Space) -> None:
+        """Show how much of the disk is left."""
+        self._size.set(space.size)
+        self._free.set(space.free)
+
+    def forget(self) -> None:
+        """Show that nothing is known: an old number looks like a true one."""
+        for state in (BuildState.QUEUED, BuildState.RUNNING):
+            self._builds.labels(state.value).set(nan)
+        for single in (self._oldest_wait, self._environments, self._environments_size):
+            single.set(nan)

@@ -106,13 +106,8 @@ class BuildService:
             event = BuildCancelled(build_id=build_id, cancelled_by=by.user, log_lines=lines)
             await self._builds.append(connection, build_id, event, actor=by.user)
         self._wakeups.announce(f"stream:build-{build_id}", f"log:{build_id}")
-        self._metrics.builds.labels(BuildState.CANCELLED.value, build.plan.decision.value).inc()
+        self._metrics.count(build, BuildState.CANCELLED)
         return await self.read(build_id, by=by)
-
-    async def measure_queue(self) -> None:
-        """Set the gauge of builds that wait or run."""
-        async with self._database.transaction() as connection:
-            self._metrics.queued.set(await self._builds.count_unfinished(connection))
 
     async def _admit(self, plan: PlanView, *, by: Requester, correlation_id: UUID | None) -> None:
         verdict = await self._policy.admit(

@@ -176,6 +176,8 @@ class Worker:
                 "queue",
                 f"The builder of attempt {build.attempt} stopped; attempt {event.attempt} of {MAX_ATTEMPTS} begins",
             )
+        else:
+            self._metrics.count_wait(build)
 
     async def _build(self, build: Build, decided: Decided, log: BuildLog) -> None:
         try:
@@ -199,7 +201,7 @@ class Worker:
             log_lines=log.count,
         )
         await log.end(event, actor="builder")
-        self._metrics.builds.labels(BuildState.SUCCEEDED.value, build.plan.decision.value).inc()
+        self._metrics.count(build, BuildState.SUCCEEDED)
 
     async def _unless_ended(self, build_id: UUID, work: Awaitable[None]) -> None:
         """Do the work, but stop it at once when the build is ended by somebody else."""
@@ -236,5 +238,5 @@ class Worker:
             code=error.code, message=error.message, field=error.field, remedy=error.remedy, details=details
         )
         await log.end(BuildFailed(build_id=build.id, error=view, log_lines=log.count), actor="builder")
-        self._metrics.builds.labels(BuildState.FAILED.value, build.plan.decision.value).inc()
+        self._metrics.count(build, BuildState.FAILED, code=error.code)
         self._log.info("build failed", build=str(build.id), code=error.code)

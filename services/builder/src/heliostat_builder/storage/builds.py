@@ -96,11 +96,6 @@ class BuildStorage:
             statement = statement.where(builds.c.state == state)
         return [_to_build(row) for row in await connection.execute(statement)]
 
-    async def count_unfinished(self, connection: AsyncConnection) -> int:
-        """Count the builds that wait or run."""
-        statement = select(func.count()).select_from(builds).where(builds.c.state.in_(_UNFINISHED))
-        return int((await connection.execute(statement)).scalar_one())
-
     async def is_ended(self, connection: AsyncConnection, build_id: str) -> bool:
         """Whether a build of that id, as text, will not be worked on any more."""
         statement = select(builds.c.id).where(builds.c.id.cast(Text) == build_id, builds.c.state.in_(_UNFINISHED))
