@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 from heliostat_core.config import SECRETS_DIRECTORY, CallerConfig, Settings
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
 
 class LampConfig(Settings):
     model_config = SettingsConfigDict(env_prefix="LAMP_", frozen=True, extra="forbid")
 
-    token: SecretStr
+    token: SecretStr = Field(min_length=4)
     callers: tuple[CallerConfig, ...] = ()
 
 
@@ -42,3 +42,12 @@ def test_without_a_directory_the_environment_is_all_there_is(monkeypatch: pytest
 
     with pytest.raises(ValidationError, match="token"):
         LampConfig()
+
+
+def test_an_unusable_secret_is_not_in_the_error(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LAMP_TOKEN", "dim")
+
+    with pytest.raises(ValidationError, match="token") as caught:
+        LampConfig()
+
+    assert "dim" not in str(caught.value)

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
 from .logging import LogFormat
@@ -16,6 +16,8 @@ SECRETS_DIRECTORY = "HELIOSTAT_SECRETS_DIRECTORY"
 
 class Settings(BaseSettings):
     """Settings from the environment, else from the files of the secrets directory, named like the variables."""
+
+    model_config = SettingsConfigDict(hide_input_in_errors=True)  # what is wrong with a secret is said without it
 
     @classmethod
     @override
