@@ -1,10 +1,22 @@
 """What tests on a real engine share: names of their own, which they remove."""
 
-from collections.abc import AsyncIterator
+import subprocess
+from collections.abc import AsyncIterator, Iterator
 from secrets import token_hex
 
 import pytest
 from heliostat_containers import Containers, Engine, Images
+
+
+@pytest.fixture(scope="session")
+def small_image(engine_url: str) -> Iterator[str]:
+    """An image of a few bytes, for tests that only move images."""
+    made = subprocess.run(
+        ["docker", "import", "-"], input=bytes(10240), capture_output=True, check=True
+    )  # an empty tar
+    digest = made.stdout.decode().strip()
+    yield digest
+    subprocess.run(["docker", "image", "rm", "--force", digest], capture_output=True, check=True)
 
 
 @pytest.fixture

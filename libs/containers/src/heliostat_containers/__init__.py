@@ -17,6 +17,13 @@ Images::
     await images.add_layer(base, layer, name=..., labels={...}) -> Image          # the content image, without a build
     await images.tag(digest, name); await images.remove(name)                     # ImageBusyError; absent is success
 
+Image stores (what "built" means: it was looked at where it is kept)::
+
+    store = EngineImageStore(images)                  # or RegistryImageStore(engine=engine, registry=registry)
+    async with Registry.open(url, credentials=Credentials(user, password), ca=None) as registry: ...
+    await store.find(name) -> Stored(reference, digest) | None; await store.publish(digest, name) -> Stored
+    await store.remove(name)                          # servers are started by `reference`
+
 Containers::
 
     containers = Containers(engine)
@@ -49,6 +56,17 @@ from .errors import (
 )
 from .images import Image, Images
 from .layers import Layer, write_layer
+from .registry import Manifest, Registry
+from .registry_errors import (
+    ImageNotVerifiedError,
+    ImagePushError,
+    RegistryDeniedError,
+    RegistryError,
+    RegistryRefusedError,
+    RegistryUnavailableError,
+)
+from .registry_http import Credentials
+from .store import EngineImageStore, ImageStore, RegistryImageStore, Stored
 
 __all__ = [
     "DEFAULT_URL",
@@ -58,8 +76,10 @@ __all__ = [
     "ContainerMissingError",
     "ContainerSpec",
     "Containers",
+    "Credentials",
     "Engine",
     "EngineError",
+    "EngineImageStore",
     "EngineInfo",
     "EngineRefusedError",
     "EngineTimeoutError",
@@ -69,10 +89,21 @@ __all__ = [
     "ImageBusyError",
     "ImageMismatchError",
     "ImageMissingError",
+    "ImageNotVerifiedError",
+    "ImagePushError",
+    "ImageStore",
     "Images",
     "InvalidReferenceError",
     "Layer",
     "LayerError",
+    "Manifest",
     "Mount",
+    "Registry",
+    "RegistryDeniedError",
+    "RegistryError",
+    "RegistryImageStore",
+    "RegistryRefusedError",
+    "RegistryUnavailableError",
+    "Stored",
     "write_layer",
 ]

@@ -37,22 +37,36 @@ class EngineInfo:
 
 
 class Engine:
-    """A connection to one engine; share it, it is safe between tasks."""
+    """A connection to one engine; share it, it is safe between tasks of the loop that uses it first."""
 
-    def __init__(self, docker: aiodocker.Docker) -> None:
-        self.docker = docker
+    def __init__(self, url: str | None = None) -> None:
+        self._url = url or DEFAULT_URL
+        self._docker: aiodocker.Docker | None = None
+
+    @property
+    def docker(self) -> aiodocker.Docker:
+        """The client, made when it is first needed: some programs also read their settings where no loop runs."""
+        if self._docker is None:
+            # Deadlines are `call`'s: a limit per connection would end streams of logs that are silent for a while.
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT.total_seconds())
+            self._docker = aiodocker.Docker(self._url, timeout=timeout)
+        return self._docker
 
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str | None = None) -> AsyncIterator["Engine"]:
         """Open a connection pool; `unix://`, `tcp://` and `https://` addresses. Nothing is sent yet."""
-        # Deadlines are `call`'s: a limit per connection would end streams of logs that are silent for a while.
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT.total_seconds())
-        docker = aiodocker.Docker(url or DEFAULT_URL, timeout=timeout)
+        engine = cls(url)
         try:
-            yield cls(docker)
+            yield engine
         finally:
-            await docker.close()
+            await engine.close()
+
+    async def close(self) -> None:
+        """Close the connections; `open` does so itself."""
+        if self._docker is not None:
+            await self._docker.close()
+            self._docker = None
 
     @asynccontextmanager
     async def call(

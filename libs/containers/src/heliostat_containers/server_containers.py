@@ -1,0 +1,102 @@
+"""The containers of an instance's servers, found by their labels: one for each volume, named after it."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from .container import Container, ContainerSpec, Mount
+from .containers import Containers
+from .engine import Engine
+from .errors import ContainerExistsError, EngineTimeoutError
+from .moments import read_moment
+
+__all__ = ["ServerContainers", "build_container_name"]
+
+INSTANCE = "heliostat.instance"
+VOLUME = "heliostat.volume"
+HELPER = "heliostat.helper"
+_REMOVAL = timedelta(seconds=30)
+_POLL = timedelta(milliseconds=50)
+_LOG_LINES = 20
+_HELPER_AGE = timedelta(minutes=10)  # helpers run for seconds
+
+
+def build_container_name(volume_id: str) -> str:
+    """Name a server's container after its volume, whose id is random."""
+    return f"heliostat-{volume_id}"
+
+
+class ServerContainers:
+    """Finds, looks at and removes; who creates them is the hub's spawner."""
+
+    def __init__(self, engine: Engine, *, instance: str) -> None:
+        self._engine = engine
+        self._containers = Containers(engine)
+        self._instance = instance
+
+    @property
+    def helper_labels(self) -> dict[str, str]:
+        """Labels of short containers that are no servers."""
+        return {INSTANCE: self._instance, HELPER: "true"}
+
+    def build_labels(self, volume_id: str) -> dict[str, str]:
+        """Build the labels of a server's container: no name of a user or a repository."""
+        return {INSTANCE: self._instance, VOLUME: volume_id}
+
+    async def list_(self) -> set[str]:
+        """List the volumes on which a container is, running or not."""
+        containers = await self._containers.list_({INSTANCE: self._instance, VOLUME: ""})
+        return {container.labels[VOLUME] for container in containers}
+
+    async def find(self, volume_id: str) -> Container | None:
+        """Return a server's container."""
+        return await self._containers.find(build_container_name(volume_id))
+
+    async def remove(self, volume_id: str) -> None:
+        """Kill and remove a server's container and wait until it is gone; absent is success.
+
+        Raises
+        ------
+        EngineTimeoutError, EngineError
+        """
+        name = build_container_name(volume_id)
+        await self._containers.remove(name)
+        until = asyncio.get_running_loop().time() + _REMOVAL.total_seconds()
+        while await self._containers.find(name) is not None:  # another removal may be under way
+            if asyncio.get_running_loop().time() >= until:
+                raise EngineTimeoutError(action=f"remove the container {name}", deadline=_REMOVAL)
+            await asyncio.sleep(_POLL.total_seconds())
+
+    async def read_limits(self, volume_id: str) -> Mapping[str, Any] | None:
+        """Return the limits of a server that runs, as the engine has them (``HostConfig``); None when none runs."""
+        name = build_container_name(volume_id)
+        container = await self._containers.find(name)
+        if container is None or not container.is_running:
+            return None
+        async with self._engine.call(f"describe the container {name}") as docker:
+            found = await docker.containers.container(name).show()
+        return dict(found["HostConfig"])
+
+    async def read_log_end(self, volume_id: str) -> str:
+        """Return the last lines a server printed."""
+        name = build_container_name(volume_id)
+        async with self._engine.call(f"read the log of the container {name}") as docker:
+            lines = await docker.containers.container(name).log(stdout=True, stderr=True, tail=_LOG_LINES)
+        return "".join(lines).strip()
+
+    async def ensure_platform(self, *, image: str, path: str) -> str:
+        """Return a volume of the engine that has what an image has at a path; it is filled once per image."""
+        name = f"heliostat-platform-{image.removeprefix('sha256:')[:12]}"
+        async with self._engine.call("list its volumes") as docker:
+            found = (await docker.volumes.list(filters={"name": [name], "label": ["heliostat.filled=true"]}))["Volumes"]
+        if not found:
+            await self._fill(name, image=image, path=path)
+        return name
+
+    async def remove_helpers(self) -> None:
+        """Remove short containers that a hub which was killed has left."""
+        ...
+
+    async def _fill(self, name: str, *, image: str, path: str) -> None:
+        ...
