@@ -24,10 +24,11 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is. `memory` is in bytes; `storage_root` is a path on the engine's host."""
+    """What an engine is. `memory` is in bytes, `storage_root` a path on the engine's host, `platform` as `linux/x86_64`."""
 
     id: str
     version: str
+    platform: str
     storage_driver: str
     storage_root: str
     cgroup_version: int
@@ -121,6 +122,7 @@ class Engine:
         return EngineInfo(
             id=found["ID"],
             version=found["ServerVersion"],
+            platform=f"{found['OSType']}/{found['Architecture']}",
             storage_driver=found["Driver"],
             storage_root=found["DockerRootDir"],
             cgroup_version=int(found.get("CgroupVersion") or 1),

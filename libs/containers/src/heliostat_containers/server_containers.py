@@ -2,23 +2,26 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
 from typing import Any
 
 from .container import Container, ContainerSpec, Mount
 from .containers import Containers
 from .engine import Engine
-from .errors import ContainerExistsError, EngineTimeoutError
-from .moments import read_moment
+from .errors import EngineRefusedError, EngineTimeoutError
 
 __all__ = ["ServerContainers", "build_container_name"]
 
 INSTANCE = "heliostat.instance"
 VOLUME = "heliostat.volume"
 HELPER = "heliostat.helper"
+PLATFORM = "heliostat.platform"
 _REMOVAL = timedelta(seconds=30)
 _POLL = timedelta(milliseconds=50)
 _LOG_LINES = 20
+_NOT_FOUND = 404
+_CONFLICT = 409  # a container has it
 _HELPER_AGE = timedelta(minutes=10)  # helpers run for seconds
 
 
@@ -85,18 +88,50 @@ class ServerContainers:
             lines = await docker.containers.container(name).log(stdout=True, stderr=True, tail=_LOG_LINES)
         return "".join(lines).strip()
 
-    async def ensure_platform(self, *, image: str, path: str) -> str:
-        """Return a volume of the engine that has what an image has at a path; it is filled once per image."""
-        name = f"heliostat-platform-{image.removeprefix('sha256:')[:12]}"
-        async with self._engine.call("list its volumes") as docker:
-            found = (await docker.volumes.list(filters={"name": [name], "label": ["heliostat.filled=true"]}))["Volumes"]
-        if not found:
-            await self._fill(name, image=image, path=path)
+    async def remove_helpers(self) -> None:
+        """Remove short containers that outlived whoever started them.
+
+        Raises
+        ------
+        EngineError
+        """
+        oldest = datetime.now(UTC) - _HELPER_AGE
+        for container in await self._containers.list_({INSTANCE: self._instance, HELPER: ""}):
+            if container.created_at is not None and container.created_at < oldest:
+                await self._containers.remove(container.id)
+
+    async def fill_platform(self, *, image: str, path: str) -> str:
+        """Make a volume of what an image has at a path, and return its name; older ones that nobody uses go.
+
+        One that is in use was filled before, and is kept as it is; any other is made anew, since a crash may have left
+        it half-filled. Call it before the first server starts.
+
+        Raises
+        ------
+        EngineError
+        """
+        name = f"heliostat-platform-{self._instance}-{image.removeprefix('sha256:')[:12]}"
+        labels = {INSTANCE: self._instance, PLATFORM: "true"}
+        await self._remove_platforms([f"{key}={value}" for key, value in labels.items()])
+        async with self._engine.call(f"make the volume {name}") as docker:
+            await docker.volumes.create({"Name": name, "Driver": "local", "Labels": labels})
+        spec = ContainerSpec(
+            name=f"{name}-{token_hex(4)}",
+            image=image,
+            labels=self.helper_labels,
+            mounts=(Mount(source=name, target=path, kind="volume"),),
+        )
+        container = await self._containers.create(spec)  # which fills the volume
+        await self._containers.remove(container.id)
         return name
 
-    async def remove_helpers(self) -> None:
-        """Remove short containers that a hub which was killed has left."""
-        ...
-
-    async def _fill(self, name: str, *, image: str, path: str) -> None:
-        ...
+    async def _remove_platforms(self, labels: list[str]) -> None:
+        async with self._engine.call("list its volumes") as docker:
+            found = (await docker.volumes.list(filters={"label": labels}))["Volumes"] or []
+        for volume in found:
+            try:
+                async with self._engine.call(f"remove the volume {volume['Name']}") as docker:
+                    await (await docker.volumes.get(volume["Name"])).delete()
+            except EngineRefusedError as e:
+                if e.status not in {_NOT_FOUND, _CONFLICT}:
+                    raise

@@ -56,8 +56,8 @@ class EngineVolumes:
             raise
 
     async def list_(self) -> list[dict[str, Any]]:
-        """List this instance's volumes."""
-        filters = {"label": [f"{key}={value}" for key, value in self._labels.items()]}
+        """List the volumes of this instance's servers."""
+        filters = {"label": [*(f"{key}={value}" for key, value in self._labels.items()), "heliostat.volume"]}
         async with self._engine.call("list its volumes") as docker:
             return list((await docker.volumes.list(filters=filters))["Volumes"] or [])
 

@@ -2,7 +2,7 @@
 
 `deploy/jupyterhub/jupyterhub_config.py` is the use of it::
 
-    host = ProcessHost.open(read_settings(HubConfig))
+    host = open_host(read_settings(HubConfig))
     configure(c, host)
     background = schedule_background(host)
 """
@@ -10,7 +10,7 @@
 from .background import schedule_background
 from .config import HubConfig, HubServiceConfig
 from .configure import configure
-from .host import ProcessHost
+from .hosts import open_host
 from .sign_in import read_settings
 
-__all__ = ["HubConfig", "HubServiceConfig", "ProcessHost", "configure", "read_settings", "schedule_background"]
+__all__ = ["HubConfig", "HubServiceConfig", "configure", "open_host", "read_settings", "schedule_background"]

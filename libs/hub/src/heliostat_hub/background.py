@@ -9,31 +9,36 @@ from heliostat_runtime import VolumeId
 from jupyterhub.app import JupyterHub
 from prometheus_client import REGISTRY
 
-from .host import ProcessHost
+from .host import Host
 
 INTERVAL = timedelta(seconds=60)
 _HUB_POLL = timedelta(milliseconds=100)
 
 
-async def reconcile(host: ProcessHost, hub: Any) -> None:
+async def reconcile(host: Host, hub: Any) -> None:
     """Kill servers that no record of the hub claims, finish deletions, and clear up after what was interrupted."""
-    spawners = [spawner for user in hub.users.values() for spawner in user.spawners.values() if spawner.active]
-    await host.servers.reconcile({VolumeId(spawner.volume_id) for spawner in spawners if spawner.volume_id})
-    await host.deletions.finish()
-    await host.volumes.reconcile()
+
+    def read_claimed() -> set[VolumeId]:
+        spawners = [spawner for user in hub.users.values() for spawner in user.spawners.values() if spawner.active]
+        return {VolumeId(spawner.volume_id) for spawner in spawners if spawner.volume_id}
+
+    await host.reconcile(read_claimed)
 
 
-async def run_background(host: ProcessHost) -> None:
+async def run_background(host: Host) -> None:
     """Reconcile every minute from the moment the hub knows its servers; runs until cancelled."""
-    hub = JupyterHub.instance()
-    while hub.http_server is None:  # noqa: ASYNC110 the hub offers nothing to wait for
-        await asyncio.sleep(_HUB_POLL.total_seconds())
-    job = Job("reconcile servers", INTERVAL, lambda: reconcile(host, hub))
-    async with Supervisor(registry=REGISTRY).running([job]):
-        await asyncio.Event().wait()
+    try:
+        hub = JupyterHub.instance()
+        while hub.http_server is None:  # noqa: ASYNC110 the hub offers nothing to wait for
+            await asyncio.sleep(_HUB_POLL.total_seconds())
+        job = Job("reconcile servers", INTERVAL, lambda: reconcile(host, hub))
+        async with Supervisor(registry=REGISTRY).running([job]):
+            await asyncio.Event().wait()
+    finally:
+        await host.close()
 
 
-def schedule_background(host: ProcessHost) -> asyncio.Task[None] | None:
+def schedule_background(host: Host) -> asyncio.Task[None] | None:
     """Start the background work in the hub's loop; None in the hub's commands that have no loop (``upgrade-db``).
 
     The hub cancels and awaits all tasks of its loop when it ends; the caller keeps the reference.

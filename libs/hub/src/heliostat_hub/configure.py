@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from .config import HubConfig, HubServiceConfig
+from .docker_host import DockerHost
+from .docker_spawner import bind_docker_spawner
 from .gate import build_limit_hook
-from .host import ProcessHost
+from .host import Host
 from .pages import build_template_variables
+from .process_host import ProcessHost
+from .process_spawner import bind_process_spawner
 from .sharing import USER_SCOPES, admit_shares
 from .sign_in import configure_sign_in, read_sign_in
-from .spawner import bind_spawner
+from .spawner import HeliostatSpawner
+from .storage_api import STORAGE, build_handlers
 
 LAUNCH = "custom:heliostat:launch"
 ADMIN = "custom:heliostat:admin"
@@ -40,7 +45,7 @@ _BROWSER_SCOPES = {"binder": (*USER_SCOPES, "access:services!service=builder", "
 and ask the other services what an administrator's page needs, with that person's rights and none of its own."""
 
 
-def configure(c: Any, host: ProcessHost) -> None:
+def configure(c: Any, host: Host) -> None:
     """Fill JupyterHub's configuration object."""
     config = host.config
     sign_in = read_sign_in(config.sign_in)
@@ -50,12 +55,15 @@ def configure(c: Any, host: ProcessHost) -> None:
     _configure_servers(c, host)
     _configure_pages(c, host)
     admit_shares(host.gate)
+    if isinstance(host, DockerHost):
+        _configure_storage_api(c, host)
 
 
 def _configure_hub(c: Any, config: HubConfig) -> None:
     c.JupyterHub.bind_url = str(config.bind_url)
     c.JupyterHub.public_url = str(config.public_url)
-    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{config.port}"
+    c.JupyterHub.hub_bind_url = f"http://{config.listen_address}:{config.port}"
+    c.JupyterHub.hub_connect_url = config.hub_url
     c.JupyterHub.db_url = f"sqlite:///{config.state_directory / 'hub' / 'jupyterhub.sqlite'}"
     c.JupyterHub.cookie_secret_file = str(config.cookie_secret_file)
     c.JupyterHub.default_url = "/hub/home"
@@ -116,8 +124,8 @@ def _build_service(service: HubServiceConfig) -> dict[str, Any]:
     }
 
 
-def _configure_servers(c: Any, host: ProcessHost) -> None:
-    c.JupyterHub.spawner_class = bind_spawner(host)
+def _configure_servers(c: Any, host: Host) -> None:
+    c.JupyterHub.spawner_class = _choose_spawner(host)
     c.JupyterHub.allow_named_servers = True
     c.JupyterHub.named_server_limit_per_user = build_limit_hook(host.gate)
     c.Spawner.apply_user_options = _ignore_user_options
@@ -128,12 +136,31 @@ def _configure_servers(c: Any, host: ProcessHost) -> None:
     c.Spawner.poll_interval = 10
 
 
+def _choose_spawner(host: Host) -> type[HeliostatSpawner]:
+    match host:
+        case DockerHost():
+            return bind_docker_spawner(host)
+        case ProcessHost():
+            return bind_process_spawner(host)
+        case _:
+            raise TypeError(type(host).__name__)
+
+
+def _configure_storage_api(c: Any, host: DockerHost) -> None:
+    """Let sessions reach volumes through the hub: in the docker runtime nobody else but the builder has the engine."""
+    c.JupyterHub.custom_scopes[STORAGE] = {"description": "List, measure and delete the volumes of all servers"}
+    c.JupyterHub.load_roles.append(
+        {"name": "heliostat-storage", "scopes": [STORAGE], "services": ["binder"]},
+    )
+    c.JupyterHub.extra_handlers = build_handlers(host)
+
+
 def _ignore_user_options(_spawner: Any, _user_options: Any) -> None:
     """Apply nothing: anybody with a token can write user options. The spawner itself reads a signed grant from them."""
 
 
-def _configure_pages(c: Any, host: ProcessHost) -> None:
+def _configure_pages(c: Any, host: Host) -> None:
     c.JupyterHub.template_paths = [str(_TEMPLATES)]
     c.JupyterHub.template_vars = build_template_variables(
-        grant_key=host.config.grant_key, base_environment=host.config.base_environment
+        grant_key=host.config.grant_key, collaboration=host.has_collaboration
     )

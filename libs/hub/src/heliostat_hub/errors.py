@@ -3,6 +3,7 @@
 from html import escape
 from typing import Literal
 
+from heliostat_containers import EngineError
 from heliostat_core.contracts.policy import AdmissionView, refusal_status
 from heliostat_runtime import RuntimeHostError
 from jupyterhub.spawner import SpawnException
@@ -95,7 +96,7 @@ def refuse_without_environment(*, repo: str, commit: str) -> SpawnRefusedError:
     )
 
 
-def fail_on_host(error: RuntimeHostError) -> SpawnRefusedError:
+def fail_on_host(error: RuntimeHostError | EngineError) -> SpawnRefusedError:
     """Turn a failure of the runtime into an error that says what it was."""
     return SpawnRefusedError(error.message, remedy=error.remedy, reason="runtime", status=500)
 

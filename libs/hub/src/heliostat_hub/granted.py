@@ -1,14 +1,22 @@
 """Which grant a server starts with, and whether what it names is on this host."""
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Protocol
 
 from heliostat_core.grants import Grant, GrantInvalidError, verify_grant
-from heliostat_runtime import ContentStore, EnvironmentStore, VolumeStore
+from heliostat_runtime import VolumeStore
 from pydantic import SecretStr
 
 from .deletion import Deletions
 from .errors import refuse_without_environment
+
+
+class PresenceCheck(Protocol):
+    """Looks for what a grant names."""
+
+    def __call__(self, grant: Grant, *, populated: bool) -> Awaitable[bool]:
+        """Whether it is on this host; ``populated``: the files of the commit are in its volume."""
 
 
 class VolumeGrants:
@@ -18,26 +26,21 @@ class VolumeGrants:
     ----------
     key
         The key sessions signs with.
-    volumes, environments, contents
-        What is on this host.
+    volumes
+        The servers' storage.
     deletions
         A volume that is to be deleted grants nothing to a new server of the name.
+    is_present
+        Looks for what a grant names.
     """
 
     def __init__(
-        self,
-        *,
-        key: SecretStr,
-        volumes: VolumeStore,
-        environments: EnvironmentStore,
-        contents: ContentStore,
-        deletions: Deletions,
+        self, *, key: SecretStr, volumes: VolumeStore, deletions: Deletions, is_present: PresenceCheck
     ) -> None:
         self._key = key
         self._volumes = volumes
-        self._environments = environments
-        self._contents = contents
         self._deletions = deletions
+        self._is_present = is_present
 
     async def choose(self, user_name: str, server_name: str, user_options: object) -> Grant | None:
         """Return the grant in force: the recorded one, or a newer valid one that is offered; else None.
@@ -54,24 +57,9 @@ class VolumeGrants:
         """Raise SpawnRefusedError unless the environment, and files not yet copied, are on this host."""
         if grant is None:
             return
-        present = await self._environments.exists(grant.environment_id)
-        if present and grant.content_id is not None:
-            volume = await self._volumes.find(grant.user, grant.server_name)
-            present = (volume is not None and volume.populated) or await self._contents.exists(grant.content_id)
-        if not present:
+        volume = await self._volumes.find(grant.user, grant.server_name)
+        if not await self._is_present(grant, populated=volume is not None and volume.populated):
             raise refuse_without_environment(repo=grant.repo, commit=grant.commit)
-
-    async def find_start_script(self, grant: Grant) -> Path | None:
-        """Return the repository's ``start`` script, which the builder keeps in the environment; None without one.
-
-        Raises
-        ------
-        EnvironmentMissingError
-            The environment is not on this host.
-        """
-        manifest = await self._environments.read_manifest(grant.environment_id)
-        name = manifest.get("start_script")
-        return self._environments.path(grant.environment_id) / str(name) if name else None
 
     async def record(self, volume_id: str, grant: Grant) -> None:
         """Record the grant a server starts with."""

@@ -1,20 +1,11 @@
-"""The parts of the plugin, put together once per hub."""
+"""What spawners, hooks and the background work of one hub share, whatever servers run in."""
 
-import asyncio
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 
 from heliostat_core.clients import PolicyClient, create_peer_http_client
-from heliostat_runtime import (
-    ContentStore,
-    EnvironmentStore,
-    HostCapabilities,
-    Servers,
-    VolumeStore,
-    probe_host,
-)
+from heliostat_core.grants import Grant
+from heliostat_runtime import Enforcement, VolumeId, VolumeStore
 
 from .admission import AdmissionDesk
 from .config import HubConfig
@@ -22,55 +13,44 @@ from .deletion import Deletions
 from .gate import AdmissionGate
 from .granted import VolumeGrants
 
-T = TypeVar("T")
 
+class Host(ABC):
+    """The parts of the plugin that know no runtime, put together once per hub.
 
-@dataclass(frozen=True, slots=True)
-class ProcessHost:
-    """What spawners, hooks and the background work of one hub share."""
+    Parameters
+    ----------
+    volumes
+        The servers' storage.
+    enforcement
+        What is enforced for new servers.
+    """
 
-    config: HubConfig
-    capabilities: HostCapabilities
-    volumes: VolumeStore
-    environments: EnvironmentStore
-    contents: ContentStore
-    servers: Servers
-    deletions: Deletions
-    grants: VolumeGrants
-    desk: AdmissionDesk
-    gate: AdmissionGate
-
-    @classmethod
-    def open(cls, config: HubConfig) -> Self:
-        """Probe this host and build everything; blocks for well under a second, before the hub serves anybody."""
-        state = config.state_directory
-        state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        capabilities = _run_in_thread(probe_host(state))
-        volumes = VolumeStore(state, capabilities)
-        environments = EnvironmentStore(state)
-        contents = ContentStore(state)
-        deletions = Deletions(directory=state / "hub" / "deletions", volumes=volumes)
-        grants = VolumeGrants(
-            key=config.grant_key, volumes=volumes, environments=environments, contents=contents, deletions=deletions
+    def __init__(self, config: HubConfig, *, volumes: VolumeStore, enforcement: Sequence[Enforcement]) -> None:
+        self.config = config
+        self.volumes = volumes
+        self.enforcement = tuple(enforcement)
+        self.deletions = Deletions(directory=config.state_directory / "hub" / "deletions", volumes=volumes)
+        self.grants = VolumeGrants(
+            key=config.grant_key, volumes=volumes, deletions=self.deletions, is_present=self.is_present
         )
         client = create_peer_http_client(base_url=str(config.policy_url), token=config.policy_token)
-        unenforced = tuple(found.resource for found in capabilities.as_list() if not found.enforced)
-        desk = AdmissionDesk(policy=PolicyClient(service="policy", client=client), unenforced=unenforced)
-        return cls(
-            config=config,
-            capabilities=capabilities,
-            volumes=volumes,
-            environments=environments,
-            contents=contents,
-            servers=Servers(state, capabilities, volumes),
-            deletions=deletions,
-            grants=grants,
-            desk=desk,
-            gate=AdmissionGate(desk=desk, grants=grants, deletions=deletions),
-        )
+        unenforced = tuple(found.resource for found in self.enforcement if not found.enforced)
+        self.desk = AdmissionDesk(policy=PolicyClient(service="policy", client=client), unenforced=unenforced)
+        self.gate = AdmissionGate(desk=self.desk, grants=self.grants, deletions=self.deletions)
 
+    @property
+    @abstractmethod
+    def has_collaboration(self) -> bool:
+        """Whether the JupyterLab of servers has real-time collaboration."""
 
-def _run_in_thread(work: Coroutine[Any, Any, T]) -> T:
-    # The hub reads its configuration inside its running loop, where another cannot run.
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, work).result()
+    @abstractmethod
+    async def is_present(self, grant: Grant, *, populated: bool) -> bool:
+        """Whether what a grant names is on this host; ``populated``: the files of the commit are in its volume."""
+
+    @abstractmethod
+    async def reconcile(self, read_claimed: Callable[[], set[VolumeId]]) -> None:
+        """End servers on volumes that nobody claims, and clear up after what was interrupted."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of what is open; servers go on."""

@@ -8,7 +8,7 @@ from heliostat_core.grants import Grant, GrantInvalidError, read_grant
 from pydantic import SecretStr
 
 
-def build_template_variables(*, grant_key: SecretStr, base_environment: Path) -> dict[str, Any]:
+def build_template_variables(*, grant_key: SecretStr, collaboration: bool) -> dict[str, Any]:
     """Build what the templates use.
 
     ``heliostat_origin`` is a function from a spawner to the grant it started with, or None; ``heliostat_collaboration``
@@ -21,7 +21,7 @@ def build_template_variables(*, grant_key: SecretStr, base_environment: Path) ->
     def bind(_user: Any) -> Callable[[Any], Grant | None]:
         return find  # the hub calls a callable variable with the user, whenever it renders a page
 
-    return {"heliostat_origin": bind, "heliostat_collaboration": has_collaboration(base_environment)}
+    return {"heliostat_origin": bind, "heliostat_collaboration": collaboration}
 
 
 def find_origin(user_options: object, *, grant_key: SecretStr) -> Grant | None:

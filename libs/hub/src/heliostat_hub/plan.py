@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from heliostat_core.contracts.model import Enforcement as EnforcementView
 from heliostat_core.contracts.policy import Rules
 from heliostat_core.grants import Grant
 from heliostat_core.units import format_size
@@ -27,13 +28,20 @@ def build_command(base_environment: Path, *, origins: Sequence[str] = ()) -> tup
     origins
         Whose pages may use the server with a token; the pattern ends with them, jupyter_server anchors its beginning.
     """
-    pattern = "|".join(map(re.escape, origins))
     return (
         str(base_environment / "bin" / "python"),
         "-I",
         "-m",
         "heliostat_singleuser",
         "--KernelSpecManager.ensure_native_kernel=False",
+        *build_options(origins=origins),
+    )
+
+
+def build_options(*, origins: Sequence[str] = ()) -> tuple[str, ...]:
+    """Build the options of JupyterHub's single-user server, whoever's it is; see `build_command`."""
+    pattern = "|".join(map(re.escape, origins))
+    return (
         "--KernelManager.transport=ipc",
         f"--HubOAuth.cache_max_age={SIGN_IN_CACHE}",
         *([f"--ServerApp.allow_origin_pat=(?:{pattern})$"] if origins else []),
@@ -85,7 +93,7 @@ def describe_admission(rules: Rules, *, policy_version: int) -> str:
     return f"Admitted by policy version {policy_version}: {rules.cpu:g} CPU, {memory} RAM, {storage} storage"
 
 
-def describe_unenforced(enforcement: tuple[Enforcement, ...]) -> list[str]:
+def describe_unenforced(enforcement: Sequence[Enforcement | EnforcementView]) -> list[str]:
     """Say which limits this host does not enforce, and why."""
     return [
         f"Not enforced here: {found.resource}. {found.reason or ''}".strip()

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = ["Enforcement", "Limits", "Resource", "Usage"]
 
-Resource = Literal["isolation", "cpu", "memory", "pids", "storage"]
+Resource = Literal["isolation", "cpu", "memory", "pids", "storage", "network"]
 
 
 class Frozen(BaseModel):
