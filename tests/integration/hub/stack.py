@@ -128,11 +128,18 @@ class Stack:
     """The proxy and the hub as child processes; the hub can be killed and started again, with other settings too."""
 
     def __init__(
-        self, *, state: Path, base_environment: Path, peers: Peers, settings: Mapping[str, str] | None = None
+        self,
+        *,
+        state: Path,
+        base_environment: Path | None,
+        peers: Peers,
+        settings: Mapping[str, str] | None = None,
+        hub_address: str = "127.0.0.1",
     ) -> None:
         self.state = state
         self.peers = peers
         self.settings = settings or {}
+        self.hub_address = hub_address
         self.public_port, self.hub_port, self.proxy_api_port = find_port(), find_port(), find_port()
         self.url = f"http://127.0.0.1:{self.public_port}"
         self._base_environment = base_environment
@@ -147,7 +154,7 @@ class Stack:
             f"--api-port={self.proxy_api_port}",
             "--api-ip=127.0.0.1",
         ]
-        target = f"--default-target=http://127.0.0.1:{self.hub_port}"
+        target = f"--default-target=http://{self.hub_address}:{self.hub_port}"
         environment = {**os.environ, "CONFIGPROXY_AUTH_TOKEN": "proxy-token"}
         with subprocess.Popen(
             [PROXY, *arguments, target, "--log-level=error"], env=environment, stdout=subprocess.DEVNULL
@@ -245,10 +252,11 @@ class Stack:
         )
         settings = {
             "STATE_DIRECTORY": str(self.state),
-            "BASE_ENVIRONMENT": str(self._base_environment),
+            **({"BASE_ENVIRONMENT": str(self._base_environment)} if self._base_environment else {}),
             "PUBLIC_URL": self.url,
             "BIND_URL": self.url,
             "PORT": str(self.hub_port),
+            "LISTEN_ADDRESS": self.hub_address,
             "PROXY_API_URL": f"http://127.0.0.1:{self.proxy_api_port}",
             "COOKIE_SECRET_FILE": str(self.state / "hub" / "cookie_secret"),
             "POLICY_URL": f"{peers}/policy/",

@@ -49,7 +49,7 @@ class OwnLoopDevices:
     async def attach(self, image: Path) -> str:
         """See `LoopDevices`."""
         try:
-            return (await self._run(_ATTACH, image)).strip()
+            return _read_device(await self._run(_ATTACH, image))
         except HostCommandError as e:
             if e.status == _IN_USE:
                 raise VolumeBusyError(volume_id=image.parent.name) from e
@@ -84,7 +84,7 @@ class HelperLoopDevices:
 
     async def attach(self, image: Path) -> str:
         """See `LoopDevices`."""
-        return (await self._run(_ATTACH, image)).strip()
+        return _read_device(await self._run(_ATTACH, image))
 
     async def detach(self, image: Path) -> None:
         """See `LoopDevices`."""
@@ -116,3 +116,8 @@ class HelperLoopDevices:
 
 def _build_command(script: str, image: Path) -> Sequence[str]:
     return ["/bin/sh", "-c", script, "losetup", os.fspath(image)]
+
+
+def _read_device(output: str) -> str:
+    """Find the device in what losetup printed, which may also be warnings."""
+    return next(line for line in reversed(output.splitlines()) if line.startswith("/dev/"))

@@ -15,7 +15,8 @@ from heliostat_containers.server_containers import build_container_name
 from heliostat_core.contracts.policy import AdmissionView
 from heliostat_core.grants import Grant
 from heliostat_runtime import ServerStartError, Volume
-from requests.exceptions import RequestException
+from requests.exceptions import ConnectionError as ConnectionLostError
+from requests.exceptions import Timeout
 from traitlets import default
 from typing_extensions import override
 
@@ -115,7 +116,7 @@ class HeliostatDockerSpawner(HeliostatSpawner, DockerSpawner):  # type: ignore[m
         """
         try:
             return await super().docker(method, *args, **kwargs)
-        except RequestException as error:
+        except (ConnectionLostError, Timeout) as error:
             raise EngineUnavailableError(reason=type(error).__name__) from error
 
     async def _prepare(self, volume: Volume, grant: Grant | None, admission: AdmissionView) -> Image:

@@ -11,6 +11,7 @@ from .files import PRIVATE_FILE, sync_directory
 __all__ = ["create_image"]
 
 MEBIBYTE = 2**20
+BLOCK = 4096  # bytes
 SMALL = 512 * MEBIBYTE  # below, a journal of the least size leaves most of the image to the user
 DELAYED_RESERVE = 16 * MEBIBYTE  # ext4 keeps 2 %, at most 4096 blocks, for delayed allocation: df shows them as used
 BYTES_PER_INODE = 8192  # many small files (conda-like trees) fit; 3 % of the image, which comes on top of the limit
@@ -33,7 +34,8 @@ async def create_image(image: Path, *, size: int, owner: int | None = None) -> N
     """
     staged = image.with_suffix(".new")
     await _format(staged, size=size, limit=size, owner=owner)
-    await _format(staged, size=size + await _read_overhead(staged, limit=size), limit=size, owner=owner)
+    whole = size + await _read_overhead(staged, limit=size)
+    await _format(staged, size=whole + -whole % BLOCK, limit=size, owner=owner)
     if owner is not None:
         await run_command([find_program("debugfs") or "debugfs", "-w", "-R", "rmdir lost+found", str(staged)])
     await asyncio.to_thread(_publish, staged, image)
@@ -45,7 +47,7 @@ async def _format(image: Path, *, size: int, limit: int, owner: int | None) -> N
     features = "^resize_inode"  # no room set aside for growing on line
     extended = ["lazy_itable_init=1", "lazy_journal_init=1", "nodiscard"]
     extended += [f"root_owner={owner}:{owner}"] if owner is not None else []
-    arguments = ["-q", "-F", "-m", "0", "-b", "4096", "-i", str(BYTES_PER_INODE), "-O", features]
+    arguments = ["-q", "-F", "-m", "0", "-b", str(BLOCK), "-i", str(BYTES_PER_INODE), "-O", features]
     arguments += ["-J", f"size={journal}", "-E", ",".join(extended), str(image)]
     await run_command([find_program("mkfs.ext4") or "mkfs.ext4", *arguments])
 
