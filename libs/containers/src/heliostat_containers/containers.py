@@ -1,6 +1,6 @@
 """Containers of an engine: those that build, and short helpers."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
@@ -103,7 +103,7 @@ class Containers:
             found = await docker.containers.container(build_reference(name)).show(size=True)
         return int(found.get("SizeRw") or 0)
 
-    async def watch_logs(self, name: str, *, skip: int = 0) -> AsyncIterator[str]:
+    async def watch_logs(self, name: str, *, skip: int = 0) -> AsyncGenerator[str]:
         """Follow what a container writes, stdout and stderr together, from its first line until it ends.
 
         `skip` leaves out that many lines, for somebody who has those already. Long lines come in pieces, each of which

@@ -24,7 +24,7 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is. `memory` is in bytes, `storage_root` a path on the engine's host, `platform` as `linux/x86_64`."""
+    """What an engine is; `memory` in bytes, `storage_root` a path on its host, `platform` such as `linux/x86_64`."""
 
     id: str
     version: str

@@ -2,14 +2,16 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from heliostat_core.config import ServiceConfig
 from heliostat_core.units import Duration, Size, parse_duration, parse_size
-from pydantic import Field, HttpUrl, SecretStr
+from pydantic import Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-RuntimeName = Literal["process"]
+from .domain.identity import Tool
+
+RuntimeName = Literal["process", "docker"]
 
 
 class BuilderConfig(ServiceConfig):
@@ -23,7 +25,43 @@ class BuilderConfig(ServiceConfig):
     allowed_private_networks: tuple[IPv4Network | IPv6Network, ...] = Field(
         default=(), description="JSON list of private networks repositories may be fetched from"
     )
-    runtime: RuntimeName = Field(default="process", description="how environments are made")
+    runtime: RuntimeName = Field(
+        default="process", description="how environments are made: process (on this host) or docker (as images)"
+    )
+    engine_url: str | None = Field(
+        default=None, description="the container engine of the docker runtime; default: this host's own socket"
+    )
+    base_image: str = Field(
+        default="heliostat/lab:dev", description="what our own recipe builds on; see deploy/images/lab"
+    )
+    recipe: Tool = Field(
+        default="uv", description="what makes images of plain pip repositories: uv (our own recipe) or repo2docker"
+    )
+    repo2docker_base_image: str | None = Field(
+        default=None, description="what repo2docker builds on, with its digest; default: its own choice"
+    )
+    image_store: Literal["engine", "registry"] = Field(
+        default="engine", description="where finished images are kept: in the engine itself, or in a registry"
+    )
+    registry_url: HttpUrl | None = Field(
+        default=None, description="the registry, with a path where images are to lie below one"
+    )
+    registry_user: str | None = Field(default=None, description="user at the registry")
+    registry_password: SecretStr | None = Field(default=None, description="that user's password or token")
+    registry_certificates: Path | None = Field(
+        default=None, description="PEM file of the authorities to trust at the registry, instead of the system's"
+    )
+    build_network: str = Field(
+        default="bridge", description="the engine's network that builds of images use; none: no network"
+    )
+    build_certificates: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities builds of images trust; default: SSL_CERT_FILE of BUILD_ENVIRONMENT",
+    )
+    build_cpus: float = Field(default=2.0, gt=0, description="CPUs of one build of an image")
+    build_size: Size = Field(
+        default=parse_size("10GiB"), description="bytes a build of an image may write; the container is stopped then"
+    )
     parallel_builds: int = Field(default=2, ge=1, le=64, description="environments built at once by this process")
     build_deadline: Duration = Field(default=parse_duration("30min"), description="a build may take no longer")
     build_silence_deadline: Duration = Field(
@@ -79,4 +117,20 @@ class BuilderConfig(ServiceConfig):
     record_deadline: Duration = Field(
         default=parse_duration("10min"), description="the files of a record take no longer to arrive, or to be unpacked"
     )
+    retention_age: Duration = Field(
+        default=parse_duration("0s"),
+        description="environments and contents that nothing needs go when nobody used them for this long; 0s: never",
+    )
+    retention_space: Size = Field(
+        default=0,
+        description="those used least recently go while all together take more bytes than this; 0B: any number",
+    )
     mirror_space: Size = Field(default=parse_size("10GiB"), description="bytes all mirrors of repositories may take")
+
+    @model_validator(mode="after")
+    def _name_registry(self) -> Self:
+        if (self.image_store == "registry") != (self.registry_url is not None):
+            raise ValueError("REGISTRY_URL and IMAGE_STORE=registry are given together")
+        if (self.registry_user is None) != (self.registry_password is None):
+            raise ValueError("REGISTRY_USER and REGISTRY_PASSWORD are given together")
+        return self

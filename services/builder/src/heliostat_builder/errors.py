@@ -38,6 +38,15 @@ class BadSpecError(ClientError):
         )
 
 
+class RetentionRunningError(ConflictError):
+    """One process collects at a time."""
+
+    code = "retention_running"
+
+    def __init__(self) -> None:
+        super().__init__("A collection is under way", remedy="Try again in half a minute; see what it removed then.")
+
+
 class UnsupportedSchemeError(ClientError):
     """Repositories are reached over http and https only."""
 
@@ -227,6 +236,10 @@ class UnsupportedConfigurationError(ClientError):
         )
 
 
+class RequirementNotUnderstoodError(UnsupportedConfigurationError):
+    """A line of a requirements file that pip may understand, and this builder does not."""
+
+
 class PlanRefusedError(ClientError):
     """A refusal remembered from when the commit was first looked at; shown as it was then."""
 
@@ -336,3 +349,24 @@ class BuildFailedError(HeliostatError):
     def __init__(self, *, code: str, message: str, remedy: str) -> None:
         super().__init__(message, remedy=remedy)
         self.code = code  # type: ignore[misc]  # one class, one code per phase
+
+
+class EngineAwayError(UnavailableError):
+    """The container engine does not answer."""
+
+    code = "engine_unavailable"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason, remedy="Try again in a moment; if it stays, tell the operator.")
+
+
+class BaseImageError(UnavailableError):
+    """What images are made on is missing or is something else."""
+
+    code = "base_image_unusable"
+
+    def __init__(self, *, name: str, reason: str) -> None:
+        super().__init__(
+            f"Images are made on {name}, and {reason}",
+            remedy="The operator has to build it (deploy/images/build lab) or set BASE_IMAGE.",
+        )

@@ -12,7 +12,9 @@ from ..errors import UnsupportedConfigurationError
 from .requirements import decode_text
 
 DIRECTORIES = ("binder", ".binder")
-PYTHON_FILES = ("requirements.txt", "runtime.txt", "postBuild", "start", "apt.txt")
+APT = "apt.txt"
+PYTHON_FILES = ("requirements.txt", "runtime.txt", "postBuild", "start", APT)
+JULIA_MANIFESTS = ("Manifest.toml", "JuliaManifest.toml")
 PROJECT_FILES = ("setup.py", "pyproject.toml")
 MAX_TOML_LINE = 4000
 NOTICED = (".gitmodules", ".gitattributes")
@@ -77,7 +79,7 @@ class Configuration(NamedTuple):
 
 def list_interesting() -> list[str]:
     """List every path that may matter, so that one question to git answers all."""
-    names = [foreign.file for foreign in FOREIGN] + list(PYTHON_FILES)
+    names = [foreign.file for foreign in FOREIGN] + [*PYTHON_FILES, *JULIA_MANIFESTS]
     inside = [f"{directory}/{name}" for directory in DIRECTORIES for name in names]
     return [*DIRECTORIES, *names, *PROJECT_FILES, *NOTICED, *inside]
 
@@ -120,7 +122,8 @@ def find_configuration(directories: Collection[str], files: Mapping[str, bytes])
         return path if path in files else ""
 
     foreign = _find_foreign(locate, directory, files)
-    project, dependencies, pyproject = ("", (), "") if directory or foreign else _read_project(files)
+    installs = not directory and (foreign is None or foreign.file == APT)
+    project, dependencies, pyproject = _read_project(files) if installs else ("", (), "")
     return Configuration(
         directory=directory,
         foreign=foreign,
@@ -171,7 +174,7 @@ def _find_foreign(locate: Callable[[str], str], directory: str, files: Mapping[s
     for foreign in FOREIGN:
         if (path := locate(foreign.file)) and not (directory and foreign.file in _ROOT_ONLY):
             return Foreign(path, foreign.reason)
-    if (apt := locate("apt.txt")) and _has_content(files[apt]):
+    if (apt := locate(APT)) and _has_content(files[apt]):
         return Foreign(apt, "system packages cannot be installed for one repository")
     return None
 

@@ -3,7 +3,10 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+Tool = Literal["uv", "repo2docker"]
+"""What makes images: our own recipe, or repo2docker."""
 
 RECIPE = "process-1"
 """How environments are made. A change that makes other environments from the same files gets another name."""
@@ -67,19 +70,41 @@ class Inputs:
         return any(not address.endswith(".whl") for address in addresses)
 
 
-def build_environment_id(inputs: Inputs) -> str:
+@dataclass(frozen=True, slots=True)
+class ImageInputs:
+    """What is particular to images.
+
+    Attributes
+    ----------
+    tool
+        What makes it.
+    whole
+        Whether the commit's files are part of it.
+    base
+        Digest of the image it is made on, or its name where the tool chooses.
+    files
+        Files of the repository it is made from, by path and hash, for a shared image.
+    """
+
+    tool: Tool
+    whole: bool
+    base: str
+    files: tuple[tuple[str, str], ...] = ()
+
+
+def build_environment_id(inputs: Inputs, image: ImageInputs | None = None) -> str:
     """Hash the inputs of an environment."""
-    return _digest(asdict(inputs))
+    return build_digest(asdict(inputs) if image is None else {"inputs": asdict(inputs), "image": asdict(image)})
 
 
 def build_content_id(*, repository: str, commit: str, environment_id: str | None) -> str:
     """Hash what a home is filled with; the environment counts where its postBuild writes files."""
-    return _digest({"repository": repository, "commit": commit, "environment": environment_id})
+    return build_digest({"repository": repository, "commit": commit, "environment": environment_id})
 
 
 def build_image_id(*, environment_id: str, content_id: str) -> str:
     """Hash an environment and a content."""
-    return _digest({"environment": environment_id, "content": content_id})
+    return build_digest({"environment": environment_id, "content": content_id})
 
 
 def build_image_name(*, provider: str, slug: str, image_id: str) -> str:
@@ -94,7 +119,7 @@ def build_image_name(*, provider: str, slug: str, image_id: str) -> str:
 def build_plan_key(recipe: str, interpreters: tuple[Interpreter, ...], *, isolated: bool) -> str:
     """Name the circumstances a plan was made in; a refusal may not hold where there are other interpreters."""
     facts = {"interpreters": sorted((i.minor, i.platform) for i in interpreters), "isolated": isolated}
-    return f"{recipe}:{_digest(facts)[:16]}"
+    return f"{recipe}:{build_digest(facts)[:16]}"
 
 
 def build_text_digest(data: bytes) -> str:
@@ -102,6 +127,7 @@ def build_text_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _digest(value: Any) -> str:
+def build_digest(value: Any) -> str:
+    """Hash a value that can be written as JSON."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -7,6 +7,7 @@ from ..errors import UnsupportedConfigurationError
 from .configuration import Configuration, read_python_version
 from .identity import (
     RECIPE,
+    ImageInputs,
     Inputs,
     Interpreter,
     build_content_id,
@@ -33,6 +34,7 @@ class FilesPlan:
     config_files: tuple[str, ...]
     warnings: tuple[str, ...]
     urls: tuple[str, ...]
+    image: ImageInputs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def build_files_plan(
         A file asks for what this host or runtime does not have.
     """
     interpreter = _choose_interpreter(configuration, files, host.interpreters)
-    requirements = _read_requirements(configuration, files)
+    requirements = read_requirements(configuration, files)
     forced_by = configuration.post_build or configuration.project or requirements.local or None
     if forced_by and not host.isolated:
         raise UnsupportedConfigurationError(file=forced_by, reason=_BUILDS_CODE, runtime="docker")
@@ -85,7 +87,7 @@ def build_files_plan(
         forced_by=forced_by,
         start=configuration.start or None,
         config_files=tuple(dict.fromkeys([*configuration.files, *requirements.files])),
-        warnings=tuple(_list_warnings(configuration, requirements, files)),
+        warnings=tuple(list_warnings(configuration, requirements, files)),
         urls=tuple(requirements.urls),
     )
 
@@ -108,7 +110,14 @@ def _choose_interpreter(
     )
 
 
-def _read_requirements(configuration: Configuration, files: Mapping[str, bytes]) -> Requirements:
+def read_requirements(configuration: Configuration, files: Mapping[str, bytes]) -> Requirements:
+    """Put together what requirements files and pyproject.toml ask for.
+
+    Raises
+    ------
+    UnsupportedConfigurationError
+        A line that cannot be honoured.
+    """
     found = collect_requirements(files, configuration.requirements) if configuration.requirements else Requirements()
     dependencies = "\n".join(configuration.dependencies).encode()
     for line in parse_lines(dependencies, configuration.pyproject):
@@ -120,9 +129,10 @@ def _read_requirements(configuration: Configuration, files: Mapping[str, bytes])
     return found
 
 
-def _list_warnings(configuration: Configuration, requirements: Requirements, files: Mapping[str, bytes]) -> list[str]:
+def list_warnings(configuration: Configuration, requirements: Requirements, files: Mapping[str, bytes]) -> list[str]:
+    """List what the author of a repository should know."""
     warnings = list(requirements.warnings)
-    if not (configuration.requirements or configuration.project or configuration.pyproject):
+    if not (configuration.foreign or configuration.requirements or configuration.project or configuration.pyproject):
         warnings.append("No dependency file was found; the environment has Python and its kernel only.")
     if configuration.pyproject:
         warnings.append("pyproject.toml has no build-system, so its dependencies are installed and itself is not.")

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from ..errors import UnsupportedConfigurationError
+from ..errors import RequirementNotUnderstoodError, UnsupportedConfigurationError
 
 MAX_FILES = 50
 MAX_LINE = 32_768
@@ -139,9 +139,9 @@ def parse_lines(data: bytes, path: str) -> Iterator[Line]:
     """
     for text in _join(decode_text(data)):
         if len(text) > MAX_LINE:
-            raise UnsupportedConfigurationError(file=path, reason=f"a line is longer than {MAX_LINE} characters")
+            raise RequirementNotUnderstoodError(file=path, reason=f"a line is longer than {MAX_LINE} characters")
         if _VARIABLE.search(text):
-            raise UnsupportedConfigurationError(
+            raise RequirementNotUnderstoodError(
                 file=path,
                 reason="a line refers to an environment variable, and builds have none of yours",
                 remedy="Write the value itself.",
@@ -184,7 +184,7 @@ def _parse_option(text: str, path: str) -> Line:  # noqa: PLR0911 one return per
         if name == "--find-links" and not _is_remote(value):
             return Line("local", f"{name} {_local(value, path)}")
         return Line("option", f"{name} {value}")
-    raise UnsupportedConfigurationError(file=path, reason=f"the option {name[:40]!r} is not known here")
+    raise RequirementNotUnderstoodError(file=path, reason=f"the option {name[:40]!r} is not known here")
 
 
 def _parse_requirement(text: str, path: str) -> Line:

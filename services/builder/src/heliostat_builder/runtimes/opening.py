@@ -5,10 +5,12 @@ from contextlib import AbstractAsyncContextManager
 
 from ..config import RuntimeName
 from ..services.runtime import Runtime
+from .docker import open_docker_runtime
 from .needs import Needs
 from .process import open_process_runtime
 
 _OPENERS: Mapping[RuntimeName, Callable[[Needs], AbstractAsyncContextManager[Runtime]]] = {
+    "docker": open_docker_runtime,
     "process": open_process_runtime,
 }
 

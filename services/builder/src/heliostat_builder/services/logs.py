@@ -1,7 +1,7 @@
 """The numbered lines of a build's output: writing them under a lease, and following them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self
@@ -57,7 +57,7 @@ class BuildLog:
         self._pending: list[dict[str, Any]] = []
         self._writing = asyncio.Lock()
         self._lost = False
-        self._full = False
+        self._full = count > MAX_LINES
         self._size = 0
         self.count = count
 
@@ -78,6 +78,11 @@ class BuildLog:
             text = f"[more than {MAX_LINES} lines or {MAX_SIZE} characters; the rest of the output is left out]"
         self._size += min(len(text), MAX_LENGTH)
         await self.say(phase, text)
+
+    async def count_output(self, marker: str, phases: Sequence[str]) -> int | None:
+        """Count the stored lines of output after our own line that says ``marker``; None when nobody has said it."""
+        async with self._database.transaction() as connection:
+            return await self._builds.count_output(connection, self._build_id, marker=marker, phases=phases)
 
     async def flush(self) -> None:
         """Store what is waiting.

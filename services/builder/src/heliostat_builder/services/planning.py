@@ -13,13 +13,19 @@ from ..domain.plans import FilesPlan
 from ..domain.providers import ProviderRegistry, Repository, Revision
 from ..domain.refs import Commit
 from ..domain.requirements import MAX_FILES, list_includes
-from ..errors import PlanRefusedError, RefNotFoundError, UnsupportedConfigurationError
+from ..errors import (
+    PlanRefusedError,
+    RefNotFoundError,
+    RequirementNotUnderstoodError,
+    UnsupportedConfigurationError,
+)
 from ..storage.addresses import AddressGuard
 from ..storage.caches import PlanStorage
 from ..storage.mirrors import MirrorStorage
+from ..storage.retention import RetentionStorage
 from .locks import NamedLocks
 from .resolution import ResolutionService
-from .runtime import Decision, Runtime, Tree
+from .runtime import Runtime, Tree
 
 _RENAMED = {"gh"}
 """Providers whose default branches were renamed, with links to the old name everywhere; BinderHub helps there too."""
@@ -34,6 +40,8 @@ class Decided:
     files: FilesPlan
     decision: PlanDecision
     image: str | None
+    doomed: bool = False
+    """Something that is there is just being removed, so that it counts as gone; work waits until it is."""
 
 
 class PlanningService:
@@ -47,6 +55,7 @@ class PlanningService:
         resolution: ResolutionService,
         mirrors: MirrorStorage,
         plans: PlanStorage,
+        retention: RetentionStorage,
         runtime: Runtime,
         guard: AddressGuard,
     ) -> None:
@@ -55,6 +64,7 @@ class PlanningService:
         self._resolution = resolution
         self._mirrors = mirrors
         self._plans = plans
+        self._retention = retention
         self._runtime = runtime
         self._guard = guard
         self._looking = NamedLocks()
@@ -117,13 +127,13 @@ class PlanningService:
         key = await self._runtime.read_key()
         files = await self._read_files_plan(revision, key)
         found = await self._ask(files, revision, slug)
-        if found.todo is PlanDecision.FULL:
+        if found.decision is PlanDecision.FULL:
             older = await self._find_older(revision, slug, key)
             if older is not None:
                 return older
             # Here and not among what is remembered: where a name leads can change.
             await self._guard.check_all(files.urls)
-        return Decided(files=files, decision=found.todo, image=found.image)
+        return found
 
     async def _find_older(self, revision: Revision, slug: str, key: str) -> Decided | None:
         """Find an environment an older recipe made for this very commit: a new recipe rebuilds nothing that works."""
@@ -131,13 +141,21 @@ class PlanningService:
             others = await self._plans.list_others(connection, revision, key=key)
         for files in others:
             found = await self._ask(files, revision, slug)
-            if found.todo is not PlanDecision.FULL:
-                return Decided(files=files, decision=found.todo, image=found.image)
+            if found.decision is not PlanDecision.FULL:
+                return found
         return None
 
-    async def _ask(self, files: FilesPlan, revision: Revision, slug: str) -> Decision:
+    async def _ask(self, files: FilesPlan, revision: Revision, slug: str) -> Decided:
+        """Ask the runtime what is there; that it is wanted is written first, so that it is not removed now."""
+        async with self._database.transaction() as connection:
+            doomed = await self._retention.use(
+                connection, environment_id=files.environment_id, content_id=files.content_id
+            )
         name = build_image_name(provider=revision.provider, slug=slug, image_id=files.image_id)
-        return await self._runtime.decide(files, name=name)
+        found = await self._runtime.decide(files, name=name)
+        if doomed and found.todo is not PlanDecision.FULL:
+            return Decided(files=files, decision=PlanDecision.FULL, image=None, doomed=True)
+        return Decided(files=files, decision=found.todo, image=found.image)
 
     async def _read_files_plan(self, revision: Revision, key: str) -> FilesPlan:
         async with self._looking.held(f"{revision.repository} {revision.commit}"):
@@ -161,10 +179,10 @@ class PlanningService:
         try:
             # In a thread: a file made to be slow to read must not hold up everybody else.
             configuration = await asyncio.to_thread(find_configuration, directories, files)
-            if configuration.requirements and configuration.foreign is None:
+            if configuration.requirements:
                 await self._read_includes(revision, files, configuration.requirements)
             tree = Tree(revision=revision, configuration=configuration, files=files)
-            return await asyncio.to_thread(self._runtime.plan, tree)
+            return await self._runtime.plan(tree)
         except UnsupportedConfigurationError as error:
             return ErrorView(
                 code=error.code, message=error.message, field=error.field, remedy=error.remedy, details=error.details
@@ -175,7 +193,11 @@ class PlanningService:
         waiting, seen = [first], {first}
         while waiting:
             path = waiting.pop()
-            found = [name for name in await asyncio.to_thread(list_includes, files[path], path) if name not in seen]
+            try:
+                included = await asyncio.to_thread(list_includes, files[path], path)
+            except RequirementNotUnderstoodError:
+                return  # what then happens is the runtime's to say
+            found = [name for name in included if name not in seen]
             seen.update(found)
             if len(seen) > MAX_FILES:
                 raise UnsupportedConfigurationError(file=first, reason=f"it includes more than {MAX_FILES} files")

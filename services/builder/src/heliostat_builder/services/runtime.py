@@ -12,6 +12,7 @@ from ..domain.configuration import Configuration
 from ..domain.plans import FilesPlan
 from ..domain.providers import Revision
 from .logs import BuildLog
+from .shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,14 @@ class Attempt:
 class Runtime(Protocol):
     """One way of making environments. All of it is safe between processes; what is there is asked, not remembered."""
 
+    shelf: Shelf
+    """What it keeps of what it made, to be collected."""
+
     async def read_key(self) -> str:
         """Name the circumstances plans hold in: the recipe, and what of this host decides what comes out."""
 
-    def plan(self, tree: Tree) -> FilesPlan:
-        """Say what a commit's environment is made from; it may take a moment, and is called in a thread.
+    async def plan(self, tree: Tree) -> FilesPlan:
+        """Say what a commit's environment is made from.
 
         Raises
         ------

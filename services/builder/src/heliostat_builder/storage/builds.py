@@ -123,6 +123,21 @@ class BuildStorage:
         rows = await connection.execute(statement.order_by(table.number).limit(_PAGE))
         return [LogLine(number=row.number, time=row.time, phase=row.phase, text=row.text) for row in rows]
 
+    async def count_output(
+        self, connection: AsyncConnection, build_id: UUID, *, marker: str, phases: Sequence[str]
+    ) -> int | None:
+        """Count the lines of some phases after the last line that is the marker; None when there is no such line.
+
+        The marker is of none of the phases, so that no output can pass for it.
+        """
+        table = build_log_lines.c
+        of_build = select(func.max(table.number)).where(table.build_id == build_id, table.phase.not_in(phases))
+        place = await connection.scalar(of_build.where(table.text == marker))
+        if place is None:
+            return None
+        counted = select(func.count()).where(table.build_id == build_id, table.number > place, table.phase.in_(phases))
+        return int(await connection.scalar(counted) or 0)
+
     async def list_environments(self, connection: AsyncConnection) -> list[EnvironmentView]:
         """List the environments that were not retired, the latest first."""
         statement = _select_environments()
@@ -179,4 +194,6 @@ def _to_environment(row: Any) -> EnvironmentView:
         size=row.size,
         image=row.image,
         last_used_at=row.last_used_at,
+        pinned_by=row.pinned_by,
+        pinned_at=row.pinned_at,
     )

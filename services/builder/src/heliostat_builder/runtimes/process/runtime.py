@@ -1,5 +1,6 @@
 """The process runtime: environments are directories on this host, and a commit's files an archive beside them."""
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ...storage.mirrors import MirrorStorage
 from ...storage.workplaces import WorkplaceStorage
 from .construction import CONTENT, START_SCRIPT, Construction, ConstructionService
 from .sandboxes import BuildSandboxes, Workplace
+from .shelf import ProcessShelf
 from .stores import Stores
 
 
@@ -49,6 +51,7 @@ class ProcessRuntime(Runtime):
         self._places = places
         self._groups = groups
         self._host = host
+        self.shelf = ProcessShelf(environments=places.stores.environments, contents=places.stores.contents)
         self._key = build_plan_key(RECIPE, host.interpreters, isolated=host.isolated)
 
     @override
@@ -56,9 +59,11 @@ class ProcessRuntime(Runtime):
         return self._key
 
     @override
-    def plan(self, tree: Tree) -> FilesPlan:
+    async def plan(self, tree: Tree) -> FilesPlan:
         refuse_foreign(tree.configuration)
-        return build_files_plan(
+        # In a thread: a file made to be slow to read must not hold up everybody else.
+        return await asyncio.to_thread(
+            build_files_plan,
             repository=tree.revision.repository,
             commit=tree.revision.commit,
             configuration=tree.configuration,

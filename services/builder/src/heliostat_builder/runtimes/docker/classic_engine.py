@@ -1,0 +1,82 @@
+"""A container engine for repo2docker that builds with the engine's classic builder, whose limits hold.
+
+Runs inside repo2docker's process, a child of the builder; found by the entry point ``heliostat`` of
+``repo2docker.engines``. BuildKit ignores limits of memory, CPU and processes, and repo2docker's own engine uses it.
+"""
+
+import ctypes
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import docker
+from docker.errors import ImageNotFound
+from repo2docker.engine import ContainerEngine, Image
+from traitlets import Float, Integer, Unicode
+from typing_extensions import override
+
+PERIOD = 100_000  # microseconds
+_PR_SET_PDEATHSIG = 1
+_LONG = 24 * 3600  # seconds between two pieces of output; the builder has a limit of its own
+
+
+class ClassicEngine(ContainerEngine):  # type: ignore[misc]  # repo2docker ships no types
+    """Builds under limits; the layers of all builds are each other's cache."""
+
+    string_output = False
+
+    url = Unicode(help="the engine's address", config=True)
+    memory = Integer(help="bytes of RAM of a step, without any swap", config=True)
+    cpus = Float(help="CPUs of a step", config=True)
+    network = Unicode(help="the engine's network that steps use", config=True)
+
+    def __init__(self, *, parent: Any) -> None:
+        super().__init__(parent=parent)
+        # A builder that is killed takes this process with it, and so the step that runs.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == 1:
+            raise SystemExit("The builder is gone")
+        self._client = docker.APIClient(base_url=self.url, version="auto", timeout=_LONG)
+
+    @override
+    def build(
+        self,
+        *,
+        buildargs: Mapping[str, str] | None = None,
+        cache_from: list[str] | None = None,
+        tag: str = "",
+        custom_context: bool = False,
+        dockerfile: str = "",
+        fileobj: Any = None,
+        path: str = "",
+        labels: Mapping[str, str] | None = None,
+        platform: str | None = None,
+        **_: Any,
+    ) -> Iterator[dict[str, Any]]:
+        # What its `build` has no parameters for goes with every request, where the others ignore it.
+        self._client.params = {"cpuperiod": PERIOD, "cpuquota": round(self.cpus * PERIOD)}
+        yield from self._client.build(
+            path=path or None,
+            fileobj=fileobj,
+            custom_context=custom_context,
+            dockerfile=dockerfile or None,
+            tag=tag,
+            buildargs=dict(buildargs or {}),
+            labels=dict(labels or {}),
+            cache_from=cache_from or None,
+            platform=platform,
+            container_limits={"memory": self.memory, "memswap": self.memory},
+            network_mode=self.network,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+
+    @override
+    def inspect_image(self, image: str) -> Image | None:
+        try:
+            found = self._client.inspect_image(image)
+        except ImageNotFound:
+            return None
+        return Image(tags=found["RepoTags"], config=found["Config"])

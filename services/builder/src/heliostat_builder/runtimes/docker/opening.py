@@ -1,0 +1,98 @@
+"""Putting the docker runtime together."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from heliostat_containers import (
+    DEFAULT_URL,
+    Credentials,
+    Engine,
+    EngineImageStore,
+    Images,
+    ImageStore,
+    Registry,
+    RegistryImageStore,
+)
+from heliostat_runtime import instance_name
+
+from ...config import BuilderConfig
+from ...storage.workplaces import WorkplaceStorage
+from ..needs import Needs
+from .repo2docker_recipe import Repo2DockerRecipe, Repo2DockerSettings
+from .runtime import DockerRuntime, Recipes
+from .steps import StepLimits, Steps
+from .toolbox import Toolbox
+from .uv_recipe import UvRecipe, UvSettings
+
+
+@asynccontextmanager
+async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
+    """Connect to the engine and to the registry; neither has to answer yet."""
+    config = needs.config
+    async with AsyncExitStack() as stack:
+        engine = await stack.enter_async_context(Engine.open(config.engine_url))
+        steps = _make_steps(config, engine)
+        yield DockerRuntime(
+            toolbox=Toolbox(
+                engine=engine,
+                preferred=config.recipe,
+                base=config.base_image,
+                repo2docker_base=config.repo2docker_base_image,
+            ),
+            images=Images(engine),
+            store=await _open_store(config, engine, stack),
+            steps=steps,
+            recipes=Recipes(uv=_make_uv(config, engine, steps), repo2docker=_make_repo2docker(config, engine)),
+            mirrors=needs.mirrors,
+            workplaces=WorkplaceStorage(shared=config.state_directory / "staging", own_uid=False),
+        )
+
+
+async def _open_store(config: BuilderConfig, engine: Engine, stack: AsyncExitStack) -> ImageStore:
+    if config.registry_url is None:
+        return EngineImageStore(Images(engine))
+    password = config.registry_password
+    credentials = (
+        Credentials(config.registry_user, password.get_secret_value()) if config.registry_user and password else None
+    )
+    registry = await stack.enter_async_context(
+        Registry.open(str(config.registry_url), credentials=credentials, ca=config.registry_certificates)
+    )
+    return RegistryImageStore(engine=engine, registry=registry)
+
+
+def _make_steps(config: BuilderConfig, engine: Engine) -> Steps:
+    limits = StepLimits(
+        cpus=config.build_cpus,
+        memory=config.build_memory,
+        processes=config.build_processes,
+        size=config.build_size,
+        free_space=config.minimum_free_space,
+        silence=config.build_silence_deadline,
+        network=config.build_network,
+    )
+    return Steps(engine=engine, limits=limits, disks=(config.state_directory,))
+
+
+def _make_uv(config: BuilderConfig, engine: Engine, steps: Steps) -> UvRecipe:
+    trusted = config.build_environment.get("SSL_CERT_FILE")
+    settings = UvSettings(
+        variables=config.build_environment,
+        certificates=config.build_certificates or (Path(trusted) if trusted else None),
+        cache=f"heliostat-wheels-{instance_name(config.state_directory)}",
+        compiles=config.build_compiles,
+    )
+    return UvRecipe(engine=engine, steps=steps, settings=settings)
+
+
+def _make_repo2docker(config: BuilderConfig, engine: Engine) -> Repo2DockerRecipe:
+    settings = Repo2DockerSettings(
+        url=config.engine_url or DEFAULT_URL,
+        base=config.repo2docker_base_image,
+        cpus=config.build_cpus,
+        memory=config.build_memory,
+        network=config.build_network,
+        silence=config.build_silence_deadline,
+    )
+    return Repo2DockerRecipe(engine=engine, settings=settings)

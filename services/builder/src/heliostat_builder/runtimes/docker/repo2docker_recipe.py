@@ -1,0 +1,156 @@
+"""repo2docker's recipe: the tool people know, as a child process, building under our limits."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from heliostat_containers import Engine, Images
+from heliostat_core.contracts.events import EnvironmentCreated
+from heliostat_core.units import format_duration
+
+from ...domain.configuration import list_interesting
+from ...domain.failures import explain_build_failure
+from ...domain.loglines import LineSplitter
+from ...errors import BuildFailedError, UnsupportedConfigurationError
+from ...services.runtime import Attempt
+from ...storage.commands import kill_group
+from .errors import translated
+from .naming import build_environment_labels, build_environment_name
+
+HOME = "/home/jovyan"
+USER, UID = "jovyan", 1000
+PHASE = "build"
+
+_CHUNK = 64 * 1024
+_REMEMBERED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Repo2DockerSettings:
+    """What builds may use, and what they are made on; sizes are bytes."""
+
+    url: str
+    base: str | None
+    cpus: float
+    memory: int
+    network: str
+    silence: timedelta
+
+
+class Repo2DockerRecipe:
+    """Makes images of environments, or of whole repositories."""
+
+    def __init__(self, *, engine: Engine, settings: Repo2DockerSettings) -> None:
+        self._images = Images(engine)
+        self._settings = settings
+
+    async def make(self, attempt: Attempt, *, tree: Path, workplace: Path) -> str:
+        """Make an image and return its digest.
+
+        Parameters
+        ----------
+        tree
+            The files it is made from.
+        workplace
+            An empty directory; the child runs there, because repo2docker takes settings from where it runs.
+
+        Raises
+        ------
+        BuildFailedError
+            What failed, as far as the output says.
+        """
+        await asyncio.to_thread(_check_links, tree)
+        name = build_environment_name(attempt.files.environment_id)
+        argv = await asyncio.to_thread(self._prepare, attempt, name, tree, workplace)
+        last: deque[str] = deque(maxlen=_REMEMBERED)
+        status = await self._run(argv, workplace, attempt, last)
+        if status:
+            raise explain_build_failure(list(last), status=status, memory=self._settings.memory)
+        await attempt.log.flush()  # the last moment to learn that the lease was lost
+        async with translated():
+            return (await self._images.read(name)).digest
+
+    def _prepare(self, attempt: Attempt, name: str, tree: Path, workplace: Path) -> list[str]:
+        settings, files = self._settings, attempt.files
+        created = EnvironmentCreated(
+            environment_id=files.environment_id,
+            build_id=attempt.build.id,
+            recipe=files.inputs.recipe,
+            python="",
+            lock="",
+            size=None,
+        )
+        chosen = {
+            "Repo2Docker": {
+                "engine": "heliostat",
+                "labels": build_environment_labels(created),
+                **({"base_image": settings.base} if settings.base else {}),
+            },
+            "ClassicEngine": {
+                "url": settings.url,
+                "memory": settings.memory,
+                "cpus": settings.cpus,
+                "network": settings.network,
+            },
+        }
+        config = workplace / "settings.json"
+        config.write_text(json.dumps(chosen))
+        # Isolated (-I): Python would otherwise take modules from the directory it runs in.
+        argv = [sys.executable, "-I", "-m", "repo2docker", "--config", str(config), "--no-run", "--no-clean"]
+        argv += ["--user-id", str(UID), "--user-name", USER, "--target-repo-dir", HOME, "--image-name", name]
+        return [*argv, str(tree)]
+
+    async def _run(self, argv: list[str], workplace: Path, attempt: Attempt, last: deque[str]) -> int:
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=workplace,
+            env={"PATH": os.defpath, "HOME": str(workplace), "LANG": "C.UTF-8"},
+            start_new_session=True,
+        )
+        assert process.stdout is not None  # noqa: S101 it is a pipe
+        try:
+            async with aclosing(self._read_lines(process.stdout)) as lines:
+                async for line in lines:
+                    last.append(line)
+                    await attempt.log.add(PHASE, line)
+            return await process.wait()
+        finally:
+            await kill_group(process)
+
+    async def _read_lines(self, stream: asyncio.StreamReader) -> AsyncGenerator[str]:
+        splitter = LineSplitter()
+        silence = self._settings.silence
+        while True:
+            try:
+                async with asyncio.timeout(silence.total_seconds()):
+                    chunk = await stream.read(_CHUNK)
+            except TimeoutError as error:
+                raise BuildFailedError(
+                    code="build_silent",
+                    message=f"The build printed nothing for {format_duration(silence)} and was stopped",
+                    remedy="Let long steps print progress.",
+                ) from error
+            for line in splitter.feed(chunk) if chunk else splitter.end():
+                if line.strip():
+                    yield line.rstrip()
+            if not chunk:
+                return
+
+
+def _check_links(tree: Path) -> None:
+    """Refuse links out of the repository where repo2docker reads: it reads them on this host, not in a container."""
+    root = tree.resolve()
+    for name in list_interesting():
+        path = tree / name
+        if os.path.lexists(path) and not path.resolve().is_relative_to(root):
+            raise UnsupportedConfigurationError(file=name, reason="it is a link out of the repository")
