@@ -145,9 +145,9 @@ async def test_a_failing_job_is_counted_and_tried_again() -> None:
     async with Supervisor(registry=registry).running([Job("job", timedelta(milliseconds=10), work)]):
         while len(runs) < 3:
             await asyncio.sleep(0.01)
-    labels = {"job": "job", "outcome": "failure"}
+    labels = {"task": "job", "outcome": "failure"}
     assert registry.get_sample_value("heliostat_job_runs_total", labels) == 1
-    assert registry.get_sample_value("heliostat_job_fresh", {"job": "job"}) == 1
+    assert registry.get_sample_value("heliostat_job_fresh", {"task": "job"}) == 1
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "job"]
 
 
@@ -159,12 +159,12 @@ async def test_the_age_of_a_jobs_last_success_is_seen() -> None:
         regular.last_success -= 100
         endless.failing_since = regular.last_success
         for name in ("regular", "endless"):
-            assert registry.get_sample_value("heliostat_job_fresh", {"job": name}) == 0
-            age = registry.get_sample_value("heliostat_job_success_age_seconds", {"job": name})
+            assert registry.get_sample_value("heliostat_job_fresh", {"task": name}) == 0
+            age = registry.get_sample_value("heliostat_job_success_age_seconds", {"task": name})
             assert age is not None
             assert age >= 100
         endless.failing_since = None
-        assert registry.get_sample_value("heliostat_job_success_age_seconds", {"job": "endless"}) == 0
+        assert registry.get_sample_value("heliostat_job_success_age_seconds", {"task": "endless"}) == 0
 
 
 async def test_another_process_hears_an_announcement(database: Database) -> None:

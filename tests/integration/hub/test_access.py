@@ -65,7 +65,7 @@ def test_prometheus_reads_the_hubs_metrics_and_nothing_else(stack: Stack) -> Non
     metrics = stack.api("GET", "metrics", token=METRICS_TOKEN)
     assert metrics.status_code == 200
     assert "jupyterhub_server_spawn_duration_seconds" in metrics.text
-    assert 'heliostat_job_fresh{job="reconcile servers"} 1.0' in metrics.text
+    assert 'heliostat_job_fresh{task="reconcile servers"} 1.0' in metrics.text
     assert stack.api("GET", "users", token=METRICS_TOKEN).status_code == 403
     assert stack.api("GET", "metrics", token=BINDER_TOKEN).status_code == 403
     assert stack.api("GET", "metrics", token="nobody").status_code == 403

@@ -66,16 +66,20 @@ class Supervisor:
     def __init__(self, *, registry: CollectorRegistry) -> None:
         self._log = structlog.get_logger()
         self.jobs: list[Job] = []
+        # The label is not `job`: Prometheus has one of that name for what it scrapes.
         self._runs = Counter(
-            "heliostat_job_runs", "Runs of background jobs by outcome", ["job", "outcome"], registry=registry
+            "heliostat_job_runs", "Runs of background jobs by outcome", ["task", "outcome"], registry=registry
         )
         self._fresh = Gauge(
-            "heliostat_job_fresh", "Whether a background job succeeds as often as it should", ["job"], registry=registry
+            "heliostat_job_fresh",
+            "Whether a background job succeeds as often as it should",
+            ["task"],
+            registry=registry,
         )
         self._overdue = Gauge(
             "heliostat_job_success_age_seconds",
             "Time since a background job last succeeded; of one that never returns, since it began to fail",
-            ["job"],
+            ["task"],
             registry=registry,
         )
 

@@ -108,6 +108,7 @@ class WorkQueue:
         }
         async with self._database.transaction() as connection:
             rows = (await connection.execute(_CLAIM, values)).all()
+        self._metrics.leases_lost.labels(kind)
         self._metrics.takeovers.labels(kind).inc(sum(row.expired for row in rows))
         return [Lease(kind=kind, key=row.key, token=token, attempt=row.attempts) for row in rows]
 
