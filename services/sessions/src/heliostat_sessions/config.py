@@ -3,10 +3,11 @@
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Literal, Self
 
 from heliostat_core.config import ServiceConfig
 from heliostat_core.units import Duration
-from pydantic import Field, HttpUrl, SecretStr, field_validator
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 BASE_PATH = "/services/binder/"
@@ -27,7 +28,12 @@ class SessionsConfig(ServiceConfig):
     policy_token: SecretStr = Field(description="this service's token at the policy service")
     grant_key: SecretStr = Field(description="key that signs grants; the hub's plugin has the same")
     cookie_secret: SecretStr = Field(description="secret from which the key of browsers' cookies is derived")
-    state_directory: Path = Field(description="state directory of the instance, for volumes and run records")
+    runtime: Literal["process", "docker"] = Field(
+        default="process", description="what servers are; in the docker runtime the hub is asked for their storage"
+    )
+    state_directory: Path | None = Field(
+        default=None, description="state directory of the instance, for volumes and run records (process runtime)"
+    )
     build_token_secret: SecretStr = Field(
         min_length=32, description="secret of the tokens with which pages vouch for BinderHub launches"
     )
@@ -82,6 +88,12 @@ class SessionsConfig(ServiceConfig):
         if any(origin.path not in {None, "/"} or origin.query or origin.fragment for origin in value):
             raise ValueError("an origin is scheme, host and port, such as https://docs.example.org")
         return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.runtime == "process" and self.state_directory is None:
+            raise ValueError("the process runtime needs HELIOSTAT_SESSIONS_STATE_DIRECTORY")
+        return self
 
     @property
     def origins(self) -> list[str]:

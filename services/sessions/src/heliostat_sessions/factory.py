@@ -57,8 +57,9 @@ from .services.timeline import TimelineService
 from .services.volumes import VolumeService
 from .storage.census import CensusStorage
 from .storage.health import HealthStorage
-from .storage.host import Host
+from .storage.host import Host, LocalHost
 from .storage.hub import HubClient
+from .storage.hub_host import HubHost
 from .storage.hub_oauth import HubOAuthClient
 from .storage.hub_shares import HubShareClient
 from .storage.launches import LaunchProjection, LaunchStorage
@@ -136,7 +137,7 @@ class Factory:
             api=api,
             deadline=config.launch_deadline,
             patience=config.outage_patience,
-            unenforced=host.unenforced,
+            host=host,
         )
         self.deletion = DeletionService(
             ledger=ledger,
@@ -166,7 +167,7 @@ class Factory:
                 sessions=session_storage,
                 policy=open_.policy,
                 api=api,
-                unenforced=host.unenforced,
+                host=host,
             ),
             metrics=self.metrics,
             wakeups=wakeups,
@@ -200,7 +201,7 @@ class Factory:
             runner=self.runner,
             views=views,
             metrics=self.metrics,
-            unenforced=host.unenforced,
+            host=host,
         )
         self.temporary_users = TemporaryUserService(
             database=database,
@@ -372,5 +373,11 @@ async def _open_connections(config: SessionsConfig, database: Database, stack: A
         policy=PolicyClient(service="policy", client=policy_http),
         feeds=await stack.enter_async_context(Feeds()),
         tails=await stack.enter_async_context(LogTails(database=database, storage=LogLineStorage(), wakeups=wakeups)),
-        host=await Host.open(config.state_directory),
+        host=await _open_host(config, hub_http),
     )
+
+
+async def _open_host(config: SessionsConfig, hub_http: httpx.AsyncClient) -> Host:
+    if config.runtime == "docker" or config.state_directory is None:
+        return HubHost(client=hub_http, token=config.hub_api_token)
+    return await LocalHost.open(config.state_directory)

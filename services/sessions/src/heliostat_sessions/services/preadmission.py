@@ -1,7 +1,5 @@
 """Refusing a launch at once that policy would refuse after its build."""
 
-from collections.abc import Sequence
-
 from heliostat_core.auth import Principal
 from heliostat_core.clients import PeerRefusedError, PeerUnavailableError, PolicyClient
 from heliostat_core.contracts.policy import AdmissionAction, AdmissionRequest, AdmissionView, ServerFact
@@ -10,6 +8,7 @@ from heliostat_core.database import Database
 from ..domain.refusals import build_refusal
 from ..domain.servers import HubUser
 from ..errors import AdmissionRefusedError
+from ..storage.host import Host, HostError
 from ..storage.sessions import SessionStorage
 
 
@@ -20,8 +19,8 @@ class Preadmission:
     ----------
     api
         Public URL of this service's API, with a slash at the end.
-    unenforced
-        Resources this host cannot limit.
+    host
+        Says what it cannot limit.
     """
 
     def __init__(
@@ -31,13 +30,13 @@ class Preadmission:
         sessions: SessionStorage,
         policy: PolicyClient,
         api: str,
-        unenforced: Sequence[str],
+        host: Host,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._policy = policy
         self._api = api
-        self._unenforced = unenforced
+        self._host = host
 
     async def check(self, name: str, *, repository: str, user: HubUser, by: Principal) -> None:
         """Check a server that was named; one that runs needs no permission, and a policy service that is away no hurry.
@@ -50,19 +49,20 @@ class Preadmission:
         server = user.servers.get(name)
         if server is not None and server.active:
             return
-        request = AdmissionRequest(
-            action=AdmissionAction.CREATE if server is None else AdmissionAction.START,
-            user=by.name,
-            groups=list(by.groups),
-            server_name=name,
-            repository=repository,
-            servers=[ServerFact(name=other.name, active=other.active) for other in user.servers.values()],
-            unenforced=list(self._unenforced),
-            simulate=True,
-        )
         try:
-            verdict = await self._ask(request)
-        except (PeerUnavailableError, PeerRefusedError):
+            verdict = await self._ask(
+                AdmissionRequest(
+                    action=AdmissionAction.CREATE if server is None else AdmissionAction.START,
+                    user=by.name,
+                    groups=list(by.groups),
+                    server_name=name,
+                    repository=repository,
+                    servers=[ServerFact(name=other.name, active=other.active) for other in user.servers.values()],
+                    unenforced=list(await self._host.list_unenforced()),
+                    simulate=True,
+                )
+            )
+        except (PeerUnavailableError, PeerRefusedError, HostError):
             return
         if not verdict.allowed:
             async with self._database.transaction() as connection:

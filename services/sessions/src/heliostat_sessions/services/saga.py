@@ -42,6 +42,7 @@ from ..errors import (
     is_transient,
 )
 from ..metrics import SessionsMetrics
+from ..storage.host import Host
 from ..storage.hub import HubClient
 from ..storage.launches import LaunchStorage
 from ..storage.sessions import SessionStorage
@@ -69,8 +70,8 @@ class LaunchSaga:
         A launch that takes longer has failed.
     patience
         How long a step waits for something that is away.
-    unenforced
-        Resources this host cannot limit.
+    host
+        Says what it cannot limit.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class LaunchSaga:
         api: str,
         deadline: timedelta,
         patience: timedelta,
-        unenforced: tuple[str, ...],
+        host: Host,
     ) -> None:
         self._store = store
         self._launches = launches
@@ -108,7 +109,7 @@ class LaunchSaga:
         self._api = api
         self._deadline = deadline
         self._patience = patience
-        self._unenforced = unenforced
+        self._host = host
         self._unasked: set[UUID] = set()  # launches whose intent this process has just recorded: no look is needed
         self._log = structlog.get_logger()
 
@@ -280,7 +281,7 @@ class LaunchSaga:
                 session_id=choice.session.id if choice.session else None,
                 correlation_id=launch.id,
                 servers=[ServerFact(name=name, active=server.active) for name, server in servers.items()],
-                unenforced=list(self._unenforced),
+                unenforced=list(await self._host.list_unenforced()),
             )
         )
 

@@ -33,6 +33,7 @@ from ..errors import (
     SessionExistsError,
 )
 from ..metrics import SessionsMetrics
+from ..storage.host import Host
 from ..storage.hub import HubClient
 from ..storage.sessions import SessionStorage
 from .deletion import WORK
@@ -48,8 +49,8 @@ class SessionService:
 
     Parameters
     ----------
-    unenforced
-        Resources this host cannot limit.
+    host
+        Says what it cannot limit.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class SessionService:
         runner: WorkRunner,
         views: SessionViews,
         metrics: SessionsMetrics,
-        unenforced: Sequence[str],
+        host: Host,
     ) -> None:
         self._ledger = ledger
         self._sessions = sessions
@@ -77,7 +78,7 @@ class SessionService:
         self._runner = runner
         self._views = views
         self._metrics = metrics
-        self._unenforced = unenforced
+        self._host = host
 
     async def list_of_user(self, user: str, *, state: SessionState | None = None) -> list[SessionView]:
         """List a user's servers; the ledger says what they are, the hub what they do."""
@@ -247,7 +248,7 @@ class SessionService:
                 repository=session.repo if session else None,
                 session_id=session.id if session else None,
                 servers=[ServerFact(name=server.name, active=server.active) for server in user.servers.values()],
-                unenforced=list(self._unenforced),
+                unenforced=list(await self._host.list_unenforced()),
                 simulate=simulate,
             )
         )

@@ -1,8 +1,8 @@
-"""Volumes and run records of this host, through the process runtime."""
+"""The servers' host: their volumes and what is enforced for them; and the way to it in the process runtime."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 from heliostat_core.contracts.model import Enforcement
 from heliostat_core.errors import UnavailableError
@@ -12,6 +12,7 @@ from heliostat_runtime.host import probe_host
 from heliostat_runtime.servers import Servers
 from heliostat_runtime.volume import Volume
 from heliostat_runtime.volumes import VolumeStore
+from typing_extensions import override
 
 
 class HostError(UnavailableError):
@@ -20,9 +21,34 @@ class HostError(UnavailableError):
     code = "host_unavailable"
 
 
+class Host(Protocol):
+    """What this service asks of the host, wherever that is.
+
+    Every method but `read_enforcement` raises HostError when the host cannot do it now.
+    """
+
+    async def list_unenforced(self) -> tuple[str, ...]:
+        """List the resources the host does not enforce for new servers."""
+
+    async def list_volumes(self) -> tuple[Volume, ...]:
+        """List all volumes there are."""
+
+    async def find_volume(self, user: str, name: str) -> Volume | None:
+        """Find the volume of a server."""
+
+    async def delete_volume(self, volume_id: str) -> None:
+        """Delete a volume; one that is not there is deleted."""
+
+    async def measure(self, volume_id: str) -> tuple[int, int] | None:
+        """Measure used and allowed bytes; None when the volume is gone."""
+
+    async def read_enforcement(self, volume_id: str) -> list[Enforcement]:
+        """Say what is enforced for the server that runs on a volume; empty where nothing is known."""
+
+
 @dataclass(frozen=True, slots=True)
-class Host:
-    """Storage on this host, and what it enforces."""
+class LocalHost(Host):
+    """The host of this process: volumes and run records are files here."""
 
     volumes: VolumeStore
     servers: Servers
@@ -36,22 +62,26 @@ class Host:
         unenforced = tuple(item.resource for item in capabilities.as_list() if not item.enforced)
         return cls(volumes=volumes, servers=Servers(state, capabilities, volumes), unenforced=unenforced)
 
+    @override
+    async def list_unenforced(self) -> tuple[str, ...]:
+        return self.unenforced
+
+    @override
     async def list_volumes(self) -> tuple[Volume, ...]:
-        """List all volumes there are."""
         try:
             return await self.volumes.list_()
         except (RuntimeHostError, OSError) as error:
             raise HostError(f"Volumes cannot be listed: {error}") from error
 
+    @override
     async def find_volume(self, user: str, name: str) -> Volume | None:
-        """Find the volume of a server."""
         try:
             return await self.volumes.find(user, name)
         except (RuntimeHostError, OSError) as error:
             raise HostError(f"The volume of a server cannot be read: {error}") from error
 
+    @override
     async def delete_volume(self, volume_id: str) -> None:
-        """Delete a volume; one that is not there is deleted."""
         try:
             await self.volumes.delete(volume_id)
         except VolumeMissingError:
@@ -59,8 +89,8 @@ class Host:
         except (RuntimeHostError, OSError) as error:
             raise HostError(f"Volume {volume_id} cannot be deleted: {error}") from error
 
+    @override
     async def measure(self, volume_id: str) -> tuple[int, int] | None:
-        """Measure used and allowed bytes; None when the volume is gone."""
         try:
             measurement = await self.volumes.measure(volume_id)
         except VolumeMissingError:
@@ -69,8 +99,8 @@ class Host:
             raise HostError(f"Volume {volume_id} cannot be measured: {error}") from error
         return measurement.used, measurement.limit
 
+    @override
     async def read_enforcement(self, volume_id: str) -> list[Enforcement]:
-        """Say what is enforced for the server that runs on a volume; empty where nothing is recorded."""
         try:
             server = await self.servers.adopt(volume_id)
             volume = await self.volumes.read(volume_id)
