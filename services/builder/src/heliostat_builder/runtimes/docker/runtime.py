@@ -30,6 +30,7 @@ from .naming import (
     read_environment_labels,
 )
 from .repo2docker_recipe import Repo2DockerRecipe
+from .shelf import DockerShelf
 from .steps import Steps
 from .toolbox import Toolbox
 from .uv_recipe import UvRecipe
@@ -60,6 +61,7 @@ class DockerRuntime(Runtime):
         self._toolbox = toolbox
         self._images = images
         self._store = store
+        self.shelf = DockerShelf(images=images, store=store)
         self._steps = steps
         self._recipes = recipes
         self._mirrors = mirrors
@@ -182,7 +184,12 @@ class DockerRuntime(Runtime):
         directory = root / "content"
         await self._mirrors.checkout(Revision.of(attempt.build.plan), directory)
         layer = await write_layer(directory, root / "content.tar")
-        labels = {ROLE: "content", CONTENT: attempt.files.content_id, IMAGE: attempt.files.image_id}
+        labels = {
+            ROLE: "content",
+            BUILD: str(attempt.build.id),
+            CONTENT: attempt.files.content_id,
+            IMAGE: attempt.files.image_id,
+        }
         return await self._images.add_layer(environment.digest, layer, name=_build_name(attempt), labels=labels)
 
 

@@ -21,10 +21,10 @@ _TESTS = "/tests?/"
 _NAME = re.compile(r"(?!LD_)[A-Za-z_][A-Za-z0-9_]*")
 _TRUSTING = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
 
-_HEAD = """\
+_HEAD = f"""\
 set -u
-begin() { printf '%s%s\\n' "$MARK" "$1"; }
-. "$GIVEN/environment"
+begin() {{ printf '%s%s\\n' "$MARK" "$1"; }}
+. {GIVEN}/environment
 """
 _COMPILE = """\
 begin compile
@@ -72,7 +72,6 @@ def _build_phase(name: str, argv: Sequence[str]) -> str:
 
 def _build_environment(variables: Mapping[str, str], *, trusts: bool, shared_cache: bool) -> bytes:
     fixed = {
-        "GIVEN": GIVEN,
         "MARK": MARK,
         "TESTS": _TESTS,
         "ENVIRONMENT": ENVIRONMENT,
