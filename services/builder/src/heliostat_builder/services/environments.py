@@ -7,6 +7,7 @@ from heliostat_core.database import Database
 from heliostat_core.errors import NotFoundError
 from heliostat_core.eventstore import StreamConflictError
 
+from ..errors import EngineAwayError
 from ..storage.builds import BuildStorage
 from ..storage.mirrors import MirrorStorage
 from .runtime import Runtime
@@ -45,16 +46,28 @@ class EnvironmentService:
         return found
 
     async def reconcile(self) -> None:
-        """Remove what dead builders left, and make the log agree with what is there, which a crash can keep apart."""
-        await self._runtime.reconcile()
+        """Remove what dead builders left, and make the log agree with what is there, as the first thing of a process.
+
+        Where the runtime's engine is away, that is left to `tidy`.
+        """
+        try:
+            await self._runtime.reconcile()
+            await self.tidy()
+        except EngineAwayError as error:
+            self._log.warning("the engine is away", error=error.message)
+
+    async def tidy(self) -> None:
+        """Discard leftovers, and make the log agree with what is there, which a crash can keep apart."""
         await self.discard_leftovers()
         there = set(await self._runtime.list_environments())
         recorded = {environment.id for environment in await self.list_()}
         for environment_id in sorted(there - recorded):
             await self.ensure_recorded(environment_id)
         for environment_id in sorted(recorded - there):
-            event = EnvironmentRetired(environment_id=environment_id, reason="it is not there any more")
-            await self._append(environment_id, event)
+            # It may have been made since the list was.
+            if await self._runtime.read_environment(environment_id) is None:
+                event = EnvironmentRetired(environment_id=environment_id, reason="it is not there any more")
+                await self._append(environment_id, event)
 
     async def discard_leftovers(self) -> None:
         """Stop and remove what is left of builds that have ended, whoever worked on them."""
@@ -80,6 +93,13 @@ class EnvironmentService:
             self._log.warning("environment without a manifest", environment=environment_id)
             return
         await self._append(environment_id, event)
+
+    async def record_retired(self, environment_id: str, *, reason: str) -> None:
+        """Record that an environment is gone, unless that is known."""
+        async with self._database.transaction() as connection:
+            if await self._builds.read_environment(connection, environment_id) is None:
+                return
+        await self._append(environment_id, EnvironmentRetired(environment_id=environment_id, reason=reason))
 
     async def _append(self, environment_id: str, event: Event) -> None:
         try:
