@@ -61,13 +61,17 @@ def build_components(
             is_ready=HttpProbe(client, f"{environments.url(name)}/readyz"),
         )
 
+    async def prepare_hub() -> None:
+        if config.runtime == "process":  # containers bring their own
+            await base.ensure()
+
     hub = Component(
         name="hub",
         command=[sys.executable, "-m", "jupyterhub", "--config", str(HUB_CONFIG)],
         environment=environments.build_hub(base_environment=base.path),
         directory=layout.hub,
         after=("proxy",),
-        prepare=base.ensure,
+        prepare=prepare_hub,
         is_ready=HttpProbe(client, f"{environments.hub_api_url}/"),
         start_deadline=HUB_START_DEADLINE,
         stop_deadline=HUB_STOP_DEADLINE,

@@ -4,7 +4,7 @@ import hashlib
 import os
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -32,6 +32,9 @@ class LocalConfig(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, description="port the proxy listens on")
     public_url: HttpUrl | None = Field(
         default=None, description="how browsers reach the proxy, when it is not http://HOST:PORT"
+    )
+    runtime: Literal["process", "docker"] = Field(
+        default="process", description="what builds and servers are: processes of this host, or images and containers"
     )
     collaboration: bool = Field(
         default=False,

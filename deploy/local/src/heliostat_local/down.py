@@ -7,6 +7,7 @@ from datetime import timedelta
 from heliostat_runtime.processes import send_signal
 
 from .config import LocalConfig
+from .engine import clear_engine
 from .instance import find_supervisor, hold_instance
 from .layout import StateLayout
 from .ledger import ProcessLedger
@@ -32,6 +33,7 @@ async def down(config: LocalConfig, *, say: Callable[[str], None]) -> None:
             await poll_until(lambda: not supervisor.is_alive(), deadline=KILL_DEADLINE)
     with hold_instance(layout):
         leftovers = await ProcessLedger(layout.processes).end_leftovers()
+        await clear_engine(config, layout, say=say)
     if supervisor is None and not leftovers:
         say("nothing was running")
     else:

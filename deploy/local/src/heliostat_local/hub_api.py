@@ -3,10 +3,14 @@
 from datetime import timedelta
 
 import httpx
+from heliostat_runtime.limits import Enforcement
+from pydantic import TypeAdapter
 
 from .polling import poll_until
 
-__all__ = ["HttpProbe", "restore_routes"]
+__all__ = ["HttpProbe", "read_enforcement", "restore_routes"]
+
+ENFORCEMENT: TypeAdapter[list[Enforcement]] = TypeAdapter(list[Enforcement])
 
 DEADLINE = timedelta(seconds=2)
 RETRY = timedelta(seconds=1)
@@ -45,3 +49,14 @@ async def restore_routes(client: httpx.AsyncClient, *, hub_api_url: str, token: 
         return response.is_success
 
     await poll_until(synchronise, deadline=RESTORE_DEADLINE, interval=RETRY)
+
+
+async def read_enforcement(client: httpx.AsyncClient, *, hub_api_url: str, token: str) -> list[Enforcement]:
+    """Ask the hub of the docker runtime what is enforced for new servers."""
+    response = await client.get(
+        f"{hub_api_url}/heliostat/enforcement",
+        headers={"Authorization": f"token {token}"},
+        timeout=DEADLINE.total_seconds(),
+    )
+    response.raise_for_status()
+    return ENFORCEMENT.validate_python(response.json()["enforcement"])

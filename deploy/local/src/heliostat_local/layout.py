@@ -34,6 +34,7 @@ class StateLayout:
         self.ports = self.run / "ports.json"
         self.processes = self.run / "pids.json"
         self.status = self.run / "status.json"
+        self.engine = self.run / "engine.json"
         self.socket_directory = choose_socket_directory(self.run, instance=config.instance)
 
     def create(self) -> None:

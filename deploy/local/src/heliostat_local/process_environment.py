@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .config import CHECKOUT, LocalConfig
+from .engine import EngineReady
 from .layout import StateLayout
 from .postgres import PostgresCluster
 from .secret_files import ADMIN_NAME, USER_NAME, SecretFiles
@@ -66,8 +67,10 @@ class ProcessEnvironments:
         ports: Mapping[str, int],
         postgres: PostgresCluster,
         inherited: Mapping[str, str],
+        engine: EngineReady | None = None,
     ) -> None:
         self._config = config
+        self._engine = engine
         self._layout = layout
         self._secrets = secret_files
         self._ports = ports
@@ -76,8 +79,9 @@ class ProcessEnvironments:
         self._tools = build_tool_environment(inherited)
 
     def url(self, name: str) -> str:
-        """Return an inner service's address."""
-        return f"http://127.0.0.1:{self._ports[name]}"
+        """Return an inner service's address; servers that are containers must reach the hub, and nothing else."""
+        host = self._engine.gateway if self._engine is not None and name == "hub" else "127.0.0.1"
+        return f"http://{host}:{self._ports[name]}"
 
     def base_url(self, name: str) -> str:
         """Return where a service answers API calls."""
@@ -102,12 +106,14 @@ class ProcessEnvironments:
             "POLICY_URL": self.base_url("policy"),
             "POLICY_TOKEN": self._token("builder", "policy"),
             "STATE_DIRECTORY": str(self._layout.root),
+            "RUNTIME": self._config.runtime,
         }
         certificates = [self._tools[name] for name in CERTIFICATE_SETTINGS if name in self._tools]
         defaults = {
             "ALLOWED_PRIVATE_NETWORKS": json.dumps(["127.0.0.0/8", "::1/128"]),
             "BUILD_ENVIRONMENT": json.dumps({k: v for k, v in self._tools.items() if k in NETWORK_SETTINGS}),
             "BUILD_READABLE_PATHS": json.dumps(certificates),
+            **({"BASE_IMAGE": self._engine.image} if self._engine is not None else {}),
         }
         return self._build_service("builder", fixed=fixed, defaults=defaults)
 
@@ -122,6 +128,7 @@ class ProcessEnvironments:
             "COOKIE_SECRET": self._secrets.ensure("sessions_cookie_secret"),
             "BUILD_TOKEN_SECRET": self._secrets.ensure("sessions_build_token_secret"),
             "STATE_DIRECTORY": str(self._layout.root),
+            "RUNTIME": self._config.runtime,
         }
         return self._build_service("sessions", fixed=fixed, defaults={})
 
@@ -141,7 +148,6 @@ class ProcessEnvironments:
             "ADMIN_API_TOKEN": self._secrets.ensure("admin_api_token"),
             "ADMIN_PASSWORD": self._secrets.ensure("admin_password"),
             "ADMIN_USERNAME": ADMIN_NAME,
-            "BASE_ENVIRONMENT": str(base_environment),
             "BIND_URL": self._config.bind_url,
             "COOKIE_SECRET_FILE": str(self._secret_file("hub_cookie_secret")),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
@@ -156,11 +162,23 @@ class ProcessEnvironments:
             "STATE_DIRECTORY": str(self._layout.root),
             "USERNAME": USER_NAME,
             "USER_PASSWORD": self._secrets.ensure("user_password"),
+            "RUNTIME": self._config.runtime,
+            **self._describe_servers(base_environment),
         }
         own = {f"HELIOSTAT_HUB_{name}": value for name, value in fixed.items()}
         anonymous = self._inherited.get("HELIOSTAT_SESSIONS_ANONYMOUS_LAUNCHES", "false")
         preset = {"HELIOSTAT_HUB_ANONYMOUS_LAUNCHES": anonymous}
         return {**self.build_proxy(), **preset, **self._set_by_operator("HELIOSTAT_HUB_"), **own}
+
+    def _describe_servers(self, base_environment: Path) -> dict[str, str]:
+        if self._engine is None:
+            return {"BASE_ENVIRONMENT": str(base_environment)}
+        return {
+            "DEFAULT_IMAGE": self._engine.image,
+            "INSTANCE": self._config.instance,
+            "LISTEN_ADDRESS": str(self._engine.gateway),
+            "NETWORK": self._engine.network,
+        }
 
     def _build_service(self, name: str, *, fixed: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
         prefix = f"HELIOSTAT_{name.upper()}_"

@@ -14,9 +14,11 @@ from .base_environment import BaseEnvironment
 from .component import Component
 from .components import build_components
 from .config import LocalConfig
+from .engine import EngineReady, clear_engine, prepare_engine
 from .errors import PortTakenError
+from .hub_api import read_enforcement
 from .instance import hold_instance
-from .layout import StateLayout
+from .layout import StateLayout, read_json
 from .ledger import ProcessLedger
 from .polling import poll_until
 from .ports import ensure_ports, is_free
@@ -40,6 +42,7 @@ class Preparation(NamedTuple):
     secret_files: SecretFiles
     client: httpx.AsyncClient
     inherited: Mapping[str, str]
+    engine: EngineReady | None = None
 
 
 def prepare_components(given: Preparation) -> list[Component]:
@@ -52,6 +55,7 @@ def prepare_components(given: Preparation) -> list[Component]:
         ports=ensure_ports(given.layout.ports, reserved=[given.config.port]),
         postgres=postgres,
         inherited=given.inherited,
+        engine=given.engine,
     )
     return build_components(
         config=given.config,
@@ -94,20 +98,51 @@ async def up(
         sign_in = inherited.get(SIGN_IN, "local")
         write_credentials(layout, config, SecretFiles(layout.secrets), passwords=sign_in == "local")
         say(f"starting with the state directory {layout.root}")
-        async with httpx.AsyncClient(trust_env=False) as client:
-            components = prepare(Preparation(config, layout, SecretFiles(layout.secrets), client, inherited))
-            supervisor = Supervisor(components, layout=layout, ledger=ledger, url=config.url, say=say)
+        secret_files = SecretFiles(layout.secrets)
+        try:
+            engine = await _prepare_engine(config, layout, inherited=inherited, say=say)
+            async with httpx.AsyncClient(trust_env=False) as client:
+                components = prepare(Preparation(config, layout, secret_files, client, inherited, engine))
+                supervisor = Supervisor(components, layout=layout, ledger=ledger, url=config.url, say=say)
 
-            async def announce() -> None:
-                say(describe_access(config, layout, sign_in=sign_in))
-                capabilities = await probe_host(layout.root)
-                say(describe_limits(capabilities.as_list()))
+                async def announce() -> None:
+                    say(describe_access(config, layout, sign_in=sign_in))
+                    say(describe_limits(await _find_limits(layout, secret_files, client=client, engine=engine)))
 
-            try:
                 await supervisor.run(stop, on_ready=announce)
-            finally:
-                layout.remove_socket_directory()
+        finally:
+            layout.remove_socket_directory()
+            await clear_engine(config, layout, say=say)
     say("stopped")
+
+
+async def _prepare_engine(
+    config: LocalConfig, layout: StateLayout, *, inherited: Mapping[str, str], say: Callable[[str], None]
+) -> EngineReady | None:
+    if config.runtime == "process":
+        return None
+    return await prepare_engine(
+        config,
+        layout,
+        hub_port=ensure_ports(layout.ports, reserved=[config.port])["hub"],
+        inherited=inherited,
+        environment=build_tool_environment(inherited),
+        say=say,
+    )
+
+
+async def _find_limits(
+    layout: StateLayout, secret_files: SecretFiles, *, client: httpx.AsyncClient, engine: EngineReady | None
+) -> Sequence[Enforcement]:
+    """Ask who starts the servers: this host's processes, or the hub that has the engine."""
+    if engine is None:
+        return (await probe_host(layout.root)).as_list()
+    hub_port = read_json(layout.ports)["hub"]
+    return await read_enforcement(
+        client,
+        hub_api_url=f"http://{engine.gateway}:{hub_port}/hub/api",
+        token=secret_files.ensure("admin_api_token"),
+    )
 
 
 def stop_on_signals() -> asyncio.Event:

@@ -88,14 +88,14 @@ class ServerContainers:
             lines = await docker.containers.container(name).log(stdout=True, stderr=True, tail=_LOG_LINES)
         return "".join(lines).strip()
 
-    async def remove_helpers(self) -> None:
+    async def remove_helpers(self, *, older_than: timedelta = _HELPER_AGE) -> None:
         """Remove short containers that outlived whoever started them.
 
         Raises
         ------
         EngineError
         """
-        oldest = datetime.now(UTC) - _HELPER_AGE
+        oldest = datetime.now(UTC) - older_than
         for container in await self._containers.list_({INSTANCE: self._instance, HELPER: ""}):
             if container.created_at is not None and container.created_at < oldest:
                 await self._containers.remove(container.id)
@@ -112,7 +112,7 @@ class ServerContainers:
         """
         name = f"heliostat-platform-{self._instance}-{image.removeprefix('sha256:')[:12]}"
         labels = {INSTANCE: self._instance, PLATFORM: "true"}
-        await self._remove_platforms([f"{key}={value}" for key, value in labels.items()])
+        await self.remove_platforms()
         async with self._engine.call(f"make the volume {name}") as docker:
             await docker.volumes.create({"Name": name, "Driver": "local", "Labels": labels})
         spec = ContainerSpec(
@@ -125,7 +125,14 @@ class ServerContainers:
         await self._containers.remove(container.id)
         return name
 
-    async def _remove_platforms(self, labels: list[str]) -> None:
+    async def remove_platforms(self) -> None:
+        """Remove the volumes of `fill_platform` that nobody uses.
+
+        Raises
+        ------
+        EngineError
+        """
+        labels = [f"{INSTANCE}={self._instance}", PLATFORM]
         async with self._engine.call("list its volumes") as docker:
             found = (await docker.volumes.list(filters={"label": labels}))["Volumes"] or []
         for volume in found:

@@ -15,10 +15,9 @@ from .process_spawner import bind_process_spawner
 from .sharing import USER_SCOPES, admit_shares
 from .sign_in import configure_sign_in, read_sign_in
 from .spawner import HeliostatSpawner
-from .storage_api import STORAGE, build_handlers
+from .storage_api import ADMIN, STORAGE, build_handlers
 
 LAUNCH = "custom:heliostat:launch"
-ADMIN = "custom:heliostat:admin"
 SERVER_TOKEN_SCOPES = ("users:activity!user", "access:servers!server", "access:services!service=binder")
 """All a server's own token may: report its activity, at the hub and at sessions, and reach itself."""
 

@@ -17,20 +17,22 @@ from tornado import web
 
 from .docker_host import DockerHost
 
+ADMIN = "custom:heliostat:admin"
 STORAGE = "custom:heliostat:storage"
 _LARGEST_REPORT = 64 * 1024  # bytes
 
 
 class StorageHandler(APIHandler):  # type: ignore[misc]  # jupyterhub ships no types
-    """What only a service with the scope may ask."""
+    """What only a service, or person, with a scope may ask."""
 
     host: ClassVar[DockerHost]
+    scopes: ClassVar[frozenset[str]] = frozenset({STORAGE})
 
     async def prepare(self) -> None:
         """Refuse everybody else."""
         await super().prepare()
-        if self.current_user is None or STORAGE not in self.expanded_scopes:
-            raise web.HTTPError(403, f"This needs the scope {STORAGE}")
+        if self.current_user is None or not self.scopes & self.expanded_scopes:
+            raise web.HTTPError(403, f"This needs one of the scopes {', '.join(sorted(self.scopes))}")
 
     def answer(self, value: dict[str, Any]) -> None:
         """Answer with JSON."""
@@ -84,7 +86,9 @@ class ServerEnforcementHandler(StorageHandler):
 
 
 class EnforcementHandler(StorageHandler):
-    """What is enforced for new servers."""
+    """What is enforced for new servers; administrators may know it."""
+
+    scopes: ClassVar[frozenset[str]] = frozenset({STORAGE, ADMIN})
 
     async def get(self) -> None:
         """Say it."""
