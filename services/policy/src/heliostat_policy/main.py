@@ -48,9 +48,10 @@ def create_app(config: PolicyConfig, *, clock: Clock = utc_now) -> FastAPI:
         return await opened[0].list_missing() if opened else ["starting"]
 
     app = create_service_app(title="Heliostat policy", base_path=BASE_PATH, registry=registry, lifespan=lifespan)
-    app.include_router(create_health_router(readiness=list_missing))
+    health = create_health_router(readiness=list_missing)
+    app.include_router(health)
     app.include_router(create_metrics_router(registry=registry, readiness=list_missing))
-    app.include_router(under(BASE_PATH, policy.router, policies.router, decisions.router))
+    app.include_router(under(BASE_PATH, health, policy.router, policies.router, decisions.router))
     return app
 
 

@@ -59,7 +59,7 @@ class SessionsMetrics:
             for plan in _PLANS:
                 self.launch_duration.labels(outcome, plan)
         for peer in _PEERS:
-            self.peers.labels(peer)
+            self.peers.labels(peer).set(nan)  # nobody has looked yet
         for verdict in _VERDICTS:
             self.verdicts.labels(verdict)
         for reason in _REASONS:
