@@ -5,12 +5,13 @@ import os
 import shutil
 import tarfile
 import time
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 
 from .errors import ArchiveError
-from .files import PRIVATE_FILE, sync_directory
+from .files import PRIVATE_FILE, Kept, sync_directory
 
 __all__ = ["ContentStore"]
 
@@ -47,9 +48,22 @@ class ContentStore:
         """Delete an archive; absent is success."""
         await asyncio.to_thread(self.path(content_id).unlink, missing_ok=True)
 
+    async def measure(self) -> tuple[Kept, ...]:
+        """List all archives with their sizes and when they were written."""
+        return await asyncio.to_thread(self._measure)
+
     async def reconcile(self) -> None:
         """Remove what interrupted archiving left."""
         await asyncio.to_thread(self._remove_stale)
+
+    def _measure(self) -> tuple[Kept, ...]:
+        found = []
+        for path in self._root.glob("*.tar"):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                status = path.stat()
+                written = datetime.fromtimestamp(status.st_mtime, UTC)
+                found.append(Kept(id=path.stem, size=status.st_size, created_at=written))
+        return tuple(found)
 
     def _remove_stale(self) -> None:
         oldest = time.time() - STALE.total_seconds()

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
 from .errors import EnvironmentMissingError
-from .files import read_json, remove_tree, sync_directory, write_json
+from .files import Kept, read_json, remove_tree, sync_directory, write_json
 from .processes import ProcessIdentity, read_identity
 
 __all__ = ["EnvironmentStore"]
@@ -64,6 +66,10 @@ class EnvironmentStore:
         """List the ids of all published environments."""
         return await asyncio.to_thread(lambda: tuple(sorted(path.name for path in _list(self._root))))
 
+    async def measure(self) -> tuple[Kept, ...]:
+        """List all published environments with the size their manifests say and when they were published."""
+        return await asyncio.to_thread(self._measure)
+
     async def retire(self, environment_id: str) -> None:
         """Remove an environment; absent is success. Whether a server uses it is the caller's to know."""
         await asyncio.to_thread(self._retire, environment_id)
@@ -92,6 +98,15 @@ class EnvironmentStore:
                 raise
         sync_directory(self._root)
         return self.path(environment_id)
+
+    def _measure(self) -> tuple[Kept, ...]:
+        found = []
+        for path in _list(self._root):
+            with suppress(FileNotFoundError):  # retired meanwhile
+                published = datetime.fromtimestamp((path / MANIFEST).stat().st_mtime, UTC)
+                size = (read_json(path / MANIFEST) or {}).get("size") or 0
+                found.append(Kept(id=path.name, size=size, created_at=published))
+        return tuple(found)
 
     def _retire(self, environment_id: str) -> None:
         self._trash.mkdir(parents=True, exist_ok=True)

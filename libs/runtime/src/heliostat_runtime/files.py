@@ -7,13 +7,33 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-__all__ = ["lock_file", "read_json", "remove_tree", "sync_directory", "try_lock", "write_atomically", "write_json"]
+__all__ = [
+    "Kept",
+    "lock_file",
+    "read_json",
+    "remove_tree",
+    "sync_directory",
+    "try_lock",
+    "write_atomically",
+    "write_json",
+]
 
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Something in a store: its size in bytes, and since when it is there."""
+
+    id: str
+    size: int
+    created_at: datetime
 
 
 def sync_directory(path: Path) -> None:

@@ -25,6 +25,7 @@ def build_jobs(process: ProcessContext) -> list[Job]:
             for number in range(1, count + 1)
         ),
         Job("take census", timedelta(seconds=15), process.factory.census.take),
+        Job("collect", timedelta(minutes=10), process.factory.retention.collect_regularly),
         Job("tidy builds", timedelta(minutes=1), process.factory.environments.tidy),
         Job("trim mirrors", timedelta(minutes=10), process.factory.environments.trim_mirrors),
         Job("send wakeups", _SECOND, process.wakeups.send, endless=True),

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from .config import BuilderConfig
 from .domain.loglines import Redactor
+from .domain.retention import RetentionRules
 from .metrics import BuilderMetrics
 from .provider_factory import build_registry, make_forges, make_record_hosts
 from .runtimes import Needs, open_runtime
@@ -30,6 +31,7 @@ from .services.environments import EnvironmentService
 from .services.logs import LogService
 from .services.planning import PlanningService
 from .services.resolution import ResolutionService
+from .services.retention import RetentionService
 from .services.runtime import Runtime
 from .services.worker import Worker
 from .storage.addresses import AddressGuard
@@ -41,6 +43,7 @@ from .storage.guarded import create_guarded_client
 from .storage.mirrors import MirrorStorage
 from .storage.projections import BuildProjection, EnvironmentProjection
 from .storage.records import RecordHost, RecordImporter, RecordLimits
+from .storage.retention import RetentionStorage
 
 SERVICE = "builder"
 """Name of this service in the hub."""
@@ -84,6 +87,7 @@ class Factory:
             storage=CensusStorage(directory=config.state_directory),
             metrics=self._metrics.census,
         )
+        self.retention = self._make_retention()
         self.worker = self._make_worker()
 
     def _make_planning(self) -> PlanningService:
@@ -106,6 +110,7 @@ class Factory:
             resolution=resolution,
             mirrors=resources.mirrors,
             plans=PlanStorage(),
+            retention=RetentionStorage(),
             runtime=resources.runtime,
             guard=resources.guard,
         )
@@ -128,6 +133,22 @@ class Factory:
             runtime=self._resources.runtime,
             mirrors=self._resources.mirrors,
             mirror_space=self._config.mirror_space,
+        )
+
+    def _make_retention(self) -> RetentionService:
+        config = self._config
+        rules = RetentionRules(
+            age=config.retention_age or None, space=config.retention_space or None, grace=config.build_deadline * 2
+        )
+        return RetentionService(
+            database=self._resources.database,
+            shelf=self._resources.runtime.shelf,
+            storage=RetentionStorage(),
+            builds=self._storage,
+            environments=self.environments,
+            queue=self._queue,
+            metrics=self._metrics.retention,
+            rules=rules,
         )
 
     def _make_worker(self) -> Worker:

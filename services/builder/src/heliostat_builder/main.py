@@ -15,7 +15,7 @@ from heliostat_core.web import create_health_router, create_metrics_router, crea
 from .background import build_jobs
 from .config import BuilderConfig
 from .factory import SERVICE, ProcessContext
-from .handlers import builds, environments, plans, providers
+from .handlers import builds, environments, plans, providers, retention
 from .storage.projections import BuildProjection, EnvironmentProjection
 
 BASE_PATH = "/services/builder/"
@@ -47,9 +47,12 @@ def create_app(config: BuilderConfig) -> FastAPI:
         return await opened[0].list_missing() if opened else ["starting"]
 
     app = create_service_app(title="Heliostat builder", base_path=BASE_PATH, registry=registry, lifespan=lifespan)
-    app.include_router(create_health_router(readiness=list_missing))
+    health = create_health_router(readiness=list_missing)
+    app.include_router(health)
     app.include_router(create_metrics_router(registry=registry, readiness=list_missing))
-    app.include_router(under(BASE_PATH, builds.router, plans.router, providers.router, environments.router))
+    app.include_router(
+        under(BASE_PATH, health, builds.router, plans.router, providers.router, environments.router, retention.router)
+    )
     return app
 
 

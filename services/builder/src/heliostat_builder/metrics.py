@@ -1,14 +1,17 @@
 """What the builder measures. No label holds a name of a user or repository."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 from math import nan
 
 from heliostat_core.contracts.builds import BuildState, PlanDecision
+from heliostat_core.contracts.retention import RemovalReason, ShelfKind
 from heliostat_core.metrics import WAIT_BUCKETS
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from .domain.builds import Build
 from .domain.census import Census, Space
+from .domain.retention import Candidate
 
 PHASES = ("fetch", "solve", "install", "postbuild", "publish", "content")
 PROVIDERS = ("gh", "gist", "gl", "zenodo", "figshare", "hydroshare", "dataverse", "ckan", "git")
@@ -29,6 +32,7 @@ FAILURES = (
     "upstream_unreachable",
 )
 _OTHER = "other"
+HOLDS = ("needed", "pinned", "free")
 OUTCOMES = ("cached", "api", "git", "not_found", "rate_limited", "failed")
 
 
@@ -66,6 +70,7 @@ class BuilderMetrics:
             registry=registry,
         )
         self.census = CensusMetrics(registry)
+        self.retention = RetentionMetrics(registry)
         for state in (state for state in BuildState if state.final):
             for decision in PlanDecision:
                 self._builds.labels(state.value, decision.value)
@@ -89,6 +94,41 @@ class BuilderMetrics:
         self._durations.labels(*labels).observe((datetime.now(UTC) - build.created_at).total_seconds())
         if code is not None:
             self._failures.labels(code if code in FAILURES else _OTHER).inc()
+
+
+class RetentionMetrics:
+    """What runtimes keep of what they made, as this replica last looked, and what it removed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._items = Gauge(
+            "heliostat_shelf_items", "Environments and contents that are kept, by what holds them", ["kind", "hold"],
+            registry=registry,
+        )  # fmt: skip
+        self._size = Gauge("heliostat_shelf_size_bytes", "Space these take", ["kind", "hold"], registry=registry)
+        self._removed = Counter(
+            "heliostat_shelf_items_removed", "Environments and contents this process removed", ["kind", "reason"],
+            registry=registry,
+        )  # fmt: skip
+        self.show(())
+        for kind in ShelfKind:
+            for reason in RemovalReason:
+                self._removed.labels(kind.value, reason.value)
+
+    def show(self, candidates: Collection[Candidate]) -> None:
+        """Show what is kept: because something needs it, because it is pinned, or only in case it is wanted again."""
+        for kind in ShelfKind:
+            for hold in HOLDS:
+                sizes = [each.item.size for each in candidates if each.item.kind is kind and _find_hold(each) == hold]
+                self._items.labels(kind.value, hold).set(len(sizes))
+                self._size.labels(kind.value, hold).set(sum(sizes))
+
+    def count(self, kind: ShelfKind, reason: RemovalReason) -> None:
+        """Count something that was removed."""
+        self._removed.labels(kind.value, reason.value).inc()
+
+
+def _find_hold(candidate: Candidate) -> str:
+    return "needed" if candidate.needed_by else "pinned" if candidate.pinned else "free"
 
 
 class CensusMetrics:

@@ -120,6 +120,8 @@ class EnvironmentView(WireModel):
     last_used_at: datetime | None = Field(default=None, description="last start of a server that has this environment")
     size: int | None = Field(default=None, description="bytes")
     image: str | None = Field(default=None, description="digest of its image, where it is one")
+    pinned_by: str | None = Field(default=None, description="administrator who keeps it whatever its use")
+    pinned_at: datetime | None = None
 
 
 class _Form(WireModel):

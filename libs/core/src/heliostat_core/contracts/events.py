@@ -81,6 +81,18 @@ class EnvironmentRetired(WireModel):
     reason: str
 
 
+class EnvironmentPinned(WireModel):
+    kind: Literal["environment.pinned.v1"] = "environment.pinned.v1"
+    environment_id: str
+    pinned_by: str
+
+
+class EnvironmentUnpinned(WireModel):
+    kind: Literal["environment.unpinned.v1"] = "environment.unpinned.v1"
+    environment_id: str
+    unpinned_by: str
+
+
 # Stream launch-<launch id>; appended by the sessions service.
 
 
@@ -333,6 +345,8 @@ Event = Annotated[
     | BuildCancelled
     | EnvironmentCreated
     | EnvironmentRetired
+    | EnvironmentPinned
+    | EnvironmentUnpinned
     | LaunchRequested
     | LaunchPlanned
     | LaunchBuildAwaited

@@ -20,6 +20,8 @@ GRANTS: dict[str, dict[str, str]] = {
         "plans": _ALL,
         "alembic_version": _READ,
         "sessions": _READ,
+        "launches": "SELECT (id, plan, finished_at)",
+        "retention_marks": _ALL,
     },
     "heliostat_sessions": {
         "events": _LOG,

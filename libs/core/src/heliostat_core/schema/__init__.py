@@ -9,6 +9,7 @@ from .metadata import metadata
 from .observations import observations
 from .plans import plans, resolutions
 from .policy import decisions, policies, reservations, usage
+from .retention import retention_marks
 from .sessions import sessions, volumes
 from .work import work_items
 
@@ -27,6 +28,7 @@ __all__ = [
     "rate_limits",
     "reservations",
     "resolutions",
+    "retention_marks",
     "sessions",
     "temporary_users",
     "usage",

@@ -56,4 +56,6 @@ environments = Table(
     Column("image", Text),
     Column("created_at", Timestamp, nullable=False),
     Column("retired_at", Timestamp),
+    Column("pinned_by", Text),
+    Column("pinned_at", Timestamp),
 )

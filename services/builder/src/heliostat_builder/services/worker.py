@@ -34,6 +34,7 @@ from .runtime import Attempt, Runtime
 
 _POLL = timedelta(seconds=2)
 _WAIT_FOR_ENVIRONMENT = timedelta(seconds=1)
+_WAIT_FOR_REMOVAL = timedelta(seconds=1)
 _ENVIRONMENT_WORK = "environment"
 
 
@@ -137,6 +138,9 @@ class Worker:
                 remedy="Look for what the build does to its host; an operator finds more in the builder's log.",
             )
         decided = await self._planning.decide(Revision.of(build.plan), slug=build.plan.slug)
+        if decided.doomed:
+            await self._queue.release(lease, delay=_WAIT_FOR_REMOVAL)
+            return
         async with AsyncExitStack() as stack:
             if decided.decision is PlanDecision.FULL:
                 environment = await self._claim_environment(decided.files.environment_id)

@@ -13,7 +13,9 @@ from heliostat_core.contracts.events import (
     BuildRequested,
     BuildStarted,
     EnvironmentCreated,
+    EnvironmentPinned,
     EnvironmentRetired,
+    EnvironmentUnpinned,
 )
 from heliostat_core.eventstore import Recorded
 from heliostat_core.schema import builds, environments
@@ -64,6 +66,12 @@ class EnvironmentProjection:
             case EnvironmentRetired(environment_id=environment_id):
                 retire = update(environments).where(environments.c.id == environment_id)
                 await connection.execute(retire.values(retired_at=event.time))
+            case EnvironmentPinned(environment_id=environment_id, pinned_by=user):
+                pin = update(environments).where(environments.c.id == environment_id)
+                await connection.execute(pin.values(pinned_by=user, pinned_at=event.time))
+            case EnvironmentUnpinned(environment_id=environment_id):
+                unpin = update(environments).where(environments.c.id == environment_id)
+                await connection.execute(unpin.values(pinned_by=None, pinned_at=None))
             case _:
                 pass
 

@@ -37,6 +37,10 @@ def _summarise_build(event: Event) -> str | None:  # noqa: PLR0911 one case per 
             return f"The build was cancelled by {user}"
         case kinds.EnvironmentCreated(environment_id=environment, python=python):
             return f"Environment {environment} is ready, with Python {python}"
+        case kinds.EnvironmentPinned(environment_id=environment, pinned_by=user):
+            return f"{user} pinned environment {environment}"
+        case kinds.EnvironmentUnpinned(environment_id=environment, unpinned_by=user):
+            return f"{user} unpinned environment {environment}"
         case kinds.EnvironmentRetired(environment_id=environment, reason=reason):
             return f"Environment {environment} was retired: {reason}"
         case _:
