@@ -31,6 +31,11 @@ class BuilderConfig(ServiceConfig):
     engine_url: str | None = Field(
         default=None, description="the container engine of the docker runtime; default: this host's own socket"
     )
+    instance: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9]{1,32}$",
+        description="in names and labels of what is made in the engine; default: from the state directory's path",
+    )
     base_image: str = Field(
         default="heliostat/lab:dev", description="what our own recipe builds on; see deploy/images/lab"
     )

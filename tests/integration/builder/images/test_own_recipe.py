@@ -86,5 +86,7 @@ async def test_secrets_of_the_operator_are_in_no_image_and_no_log(replica, setti
     assert secret not in printed
     inspected = str(await engine.docker.images.inspect(built["image"]))
     inspected += str(await engine.docker.images.history(built["image"]))
-    found = run_in(built["image"], "sh", "-c", f"grep -rl {secret} /home /srv /run /tmp /etc || true; ls /run/heliostat")
+    found = run_in(
+        built["image"], "sh", "-c", f"grep -rl {secret} /home /srv /run /tmp /etc || true; ls /run/heliostat"
+    )
     assert (secret in inspected, "host-of-optics" in inspected, found) == (False, False, "")

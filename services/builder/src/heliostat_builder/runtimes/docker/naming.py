@@ -1,17 +1,19 @@
 """Names and labels in the engine; from the labels, what there is can be told without any database."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
 from heliostat_core.contracts.events import EnvironmentCreated
 
-NAMESPACE = "heliostat"
+from ...domain.plans import FilesPlan
 
 ROLE = "heliostat.role"
 """``build`` on containers that build; images made of them say ``environment`` or ``content`` instead, because servers
 started from an image carry its labels."""
 
 BUILD = "heliostat.build"
+INSTANCE = "heliostat.instance"
 ENVIRONMENT = "heliostat.environment"
 CONTENT = "heliostat.content"
 IMAGE = "heliostat.image"
@@ -20,31 +22,52 @@ PYTHON = "heliostat.python"
 LOCK = "heliostat.lock"
 
 
-def build_environment_name(environment_id: str) -> str:
-    """Name the image of an environment."""
-    return f"{NAMESPACE}/environment:{environment_id}"
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What things of one instance are called; several instances may share an engine, and none touches another's."""
 
+    instance: str
 
-def build_content_name(image_name: str) -> str:
-    """Name the image of a commit."""
-    return f"{NAMESPACE}/{image_name}"
+    @property
+    def prefix(self) -> str:
+        """How the names of all images begin."""
+        return f"heliostat-{self.instance}/"
 
+    def environment(self, environment_id: str) -> str:
+        """Name the image of an environment."""
+        return f"{self.prefix}environment:{environment_id}"
 
-def build_container_name(build_id: UUID, attempt: int, step: str) -> str:
-    """Name the container of one step of an attempt at a build."""
-    return f"{NAMESPACE}-build-{build_id}-{attempt}-{step}"
+    def content(self, image_name: str) -> str:
+        """Name the image of a commit."""
+        return f"{self.prefix}{image_name}"
 
+    def container(self, build_id: UUID, attempt: int, step: str) -> str:
+        """Name the container of one step of an attempt at a build."""
+        return f"heliostat-build-{build_id}-{attempt}-{step}"
 
-def build_environment_labels(created: EnvironmentCreated) -> dict[str, str]:
-    """Write what is recorded of an environment onto its image."""
-    return {
-        ROLE: "environment",
-        ENVIRONMENT: created.environment_id,
-        BUILD: str(created.build_id),
-        RECIPE: created.recipe,
-        PYTHON: created.python,
-        LOCK: created.lock,
-    }
+    def wheels(self) -> str:
+        """Name the volume of wheels that all builds share."""
+        return f"heliostat-wheels-{self.instance}"
+
+    def label_build(self, build_id: str) -> dict[str, str]:
+        """Label the containers of a build; of all builds, for an empty id."""
+        return {ROLE: "build", INSTANCE: self.instance, BUILD: build_id}
+
+    def label_environment(self, created: EnvironmentCreated) -> dict[str, str]:
+        """Write what is recorded of an environment onto its image."""
+        return {
+            ROLE: "environment",
+            INSTANCE: self.instance,
+            ENVIRONMENT: created.environment_id,
+            BUILD: str(created.build_id),
+            RECIPE: created.recipe,
+            PYTHON: created.python,
+            LOCK: created.lock,
+        }
+
+    def label_content(self, files: FilesPlan, build_id: UUID) -> dict[str, str]:
+        """Tell the image of a commit from that of its environment, whose other labels it has."""
+        return {ROLE: "content", BUILD: str(build_id), CONTENT: files.content_id, IMAGE: files.image_id}
 
 
 def read_environment_labels(labels: Mapping[str, str], *, size: int, image: str) -> EnvironmentCreated | None:

@@ -19,6 +19,7 @@ from heliostat_runtime import instance_name
 from ...config import BuilderConfig
 from ...storage.workplaces import WorkplaceStorage
 from ..needs import Needs
+from .naming import Names
 from .repo2docker_recipe import Repo2DockerRecipe, Repo2DockerSettings
 from .runtime import DockerRuntime, Recipes
 from .steps import StepLimits, Steps
@@ -32,8 +33,10 @@ async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
     config = needs.config
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(Engine.open(config.engine_url))
-        steps = _make_steps(config, engine)
+        names = Names(config.instance or instance_name(config.state_directory))
+        steps = _make_steps(config, engine, names)
         yield DockerRuntime(
+            names=names,
             toolbox=Toolbox(
                 engine=engine,
                 preferred=config.recipe,
@@ -43,7 +46,9 @@ async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
             images=Images(engine),
             store=await _open_store(config, engine, stack),
             steps=steps,
-            recipes=Recipes(uv=_make_uv(config, engine, steps), repo2docker=_make_repo2docker(config, engine)),
+            recipes=Recipes(
+                uv=_make_uv(config, engine, names, steps), repo2docker=_make_repo2docker(config, engine, names)
+            ),
             mirrors=needs.mirrors,
             workplaces=WorkplaceStorage(shared=config.state_directory / "staging", own_uid=False),
         )
@@ -62,7 +67,7 @@ async def _open_store(config: BuilderConfig, engine: Engine, stack: AsyncExitSta
     return RegistryImageStore(engine=engine, registry=registry)
 
 
-def _make_steps(config: BuilderConfig, engine: Engine) -> Steps:
+def _make_steps(config: BuilderConfig, engine: Engine, names: Names) -> Steps:
     limits = StepLimits(
         cpus=config.build_cpus,
         memory=config.build_memory,
@@ -72,21 +77,20 @@ def _make_steps(config: BuilderConfig, engine: Engine) -> Steps:
         silence=config.build_silence_deadline,
         network=config.build_network,
     )
-    return Steps(engine=engine, limits=limits, disks=(config.state_directory,))
+    return Steps(engine=engine, names=names, limits=limits, disks=(config.state_directory,))
 
 
-def _make_uv(config: BuilderConfig, engine: Engine, steps: Steps) -> UvRecipe:
+def _make_uv(config: BuilderConfig, engine: Engine, names: Names, steps: Steps) -> UvRecipe:
     trusted = config.build_environment.get("SSL_CERT_FILE")
     settings = UvSettings(
         variables=config.build_environment,
         certificates=config.build_certificates or (Path(trusted) if trusted else None),
-        cache=f"heliostat-wheels-{instance_name(config.state_directory)}",
         compiles=config.build_compiles,
     )
-    return UvRecipe(engine=engine, steps=steps, settings=settings)
+    return UvRecipe(engine=engine, names=names, steps=steps, settings=settings)
 
 
-def _make_repo2docker(config: BuilderConfig, engine: Engine) -> Repo2DockerRecipe:
+def _make_repo2docker(config: BuilderConfig, engine: Engine, names: Names) -> Repo2DockerRecipe:
     settings = Repo2DockerSettings(
         url=config.engine_url or DEFAULT_URL,
         base=config.repo2docker_base_image,
@@ -95,4 +99,4 @@ def _make_repo2docker(config: BuilderConfig, engine: Engine) -> Repo2DockerRecip
         network=config.build_network,
         silence=config.build_silence_deadline,
     )
-    return Repo2DockerRecipe(engine=engine, settings=settings)
+    return Repo2DockerRecipe(engine=engine, names=names, settings=settings)

@@ -22,7 +22,7 @@ from ...errors import BuildFailedError, UnsupportedConfigurationError
 from ...services.runtime import Attempt
 from ...storage.commands import kill_group
 from .errors import translated
-from .naming import build_environment_labels, build_environment_name
+from .naming import Names
 
 HOME = "/home/jovyan"
 USER, UID = "jovyan", 1000
@@ -47,7 +47,8 @@ class Repo2DockerSettings:
 class Repo2DockerRecipe:
     """Makes images of environments, or of whole repositories."""
 
-    def __init__(self, *, engine: Engine, settings: Repo2DockerSettings) -> None:
+    def __init__(self, *, engine: Engine, names: Names, settings: Repo2DockerSettings) -> None:
+        self._names = names
         self._images = Images(engine)
         self._settings = settings
 
@@ -67,7 +68,7 @@ class Repo2DockerRecipe:
             What failed, as far as the output says.
         """
         await asyncio.to_thread(_check_links, tree)
-        name = build_environment_name(attempt.files.environment_id)
+        name = self._names.environment(attempt.files.environment_id)
         argv = await asyncio.to_thread(self._prepare, attempt, name, tree, workplace)
         last: deque[str] = deque(maxlen=_REMEMBERED)
         status = await self._run(argv, workplace, attempt, last)
@@ -90,7 +91,7 @@ class Repo2DockerRecipe:
         chosen = {
             "Repo2Docker": {
                 "engine": "heliostat",
-                "labels": build_environment_labels(created),
+                "labels": self._names.label_environment(created),
                 **({"base_image": settings.base} if settings.base else {}),
             },
             "ClassicEngine": {

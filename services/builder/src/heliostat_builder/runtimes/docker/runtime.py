@@ -19,16 +19,7 @@ from ...services.runtime import Attempt, Decision, Runtime, Tree
 from ...storage.mirrors import MirrorStorage
 from ...storage.workplaces import WorkplaceStorage
 from .errors import translated
-from .naming import (
-    BUILD,
-    CONTENT,
-    ENVIRONMENT,
-    IMAGE,
-    ROLE,
-    build_content_name,
-    build_environment_name,
-    read_environment_labels,
-)
+from .naming import BUILD, ENVIRONMENT, INSTANCE, ROLE, Names, read_environment_labels
 from .repo2docker_recipe import Repo2DockerRecipe
 from .shelf import DockerShelf
 from .steps import Steps
@@ -50,6 +41,7 @@ class DockerRuntime(Runtime):
     def __init__(
         self,
         *,
+        names: Names,
         toolbox: Toolbox,
         images: Images,
         store: ImageStore,
@@ -58,10 +50,11 @@ class DockerRuntime(Runtime):
         mirrors: MirrorStorage,
         workplaces: WorkplaceStorage,
     ) -> None:
+        self._names = names
         self._toolbox = toolbox
         self._images = images
         self._store = store
-        self.shelf = DockerShelf(images=images, store=store)
+        self.shelf = DockerShelf(images=images, names=names, store=store)
         self._steps = steps
         self._recipes = recipes
         self._mirrors = mirrors
@@ -86,10 +79,10 @@ class DockerRuntime(Runtime):
     @override
     async def decide(self, files: FilesPlan, *, name: str) -> Decision:
         async with translated():
-            stored = await self._store.find(build_content_name(name))
+            stored = await self._store.find(self._names.content(name))
             if stored is not None:
                 return Decision(PlanDecision.HIT, stored.reference)
-            environment = await self._images.find(build_environment_name(files.environment_id))
+            environment = await self._images.find(self._names.environment(files.environment_id))
             return Decision(PlanDecision.FULL if environment is None else PlanDecision.CONTENT_ONLY)
 
     @override
@@ -125,12 +118,13 @@ class DockerRuntime(Runtime):
     @override
     async def list_environments(self) -> Collection[str]:
         async with translated():
-            return {image.labels[ENVIRONMENT] for image in await self._images.list_(f"{ROLE}=environment")}
+            found = await self._images.list_(f"{INSTANCE}={self._names.instance}")
+        return {image.labels[ENVIRONMENT] for image in found if image.labels[ROLE] == "environment"}
 
     @override
     async def read_environment(self, environment_id: str) -> EnvironmentCreated | None:
         async with translated():
-            image = await self._images.find(build_environment_name(environment_id))
+            image = await self._images.find(self._names.environment(environment_id))
         if image is None:
             return None
         return read_environment_labels(image.labels, size=image.size, image=image.digest)
@@ -170,33 +164,27 @@ class DockerRuntime(Runtime):
         """Lay the commit's files on its environment, where they are not in it, and keep the result in the store."""
         files, image = attempt.files, attempt.files.image
         async with translated():
-            environment = await self._images.read(build_environment_name(files.environment_id))
+            environment = await self._images.read(self._names.environment(files.environment_id))
             made = environment
             if image is None or not image.whole:
                 made = await self._add_content(attempt, environment, root)
             await attempt.log.flush()  # the last moment to learn that the lease was lost
-            name = _build_name(attempt)
+            name = self._name(attempt)
             stored = await self._store.publish(made.digest, name)
         await attempt.log.say("content", f"Image {stored.reference}")
         return stored.reference
+
+    def _name(self, attempt: Attempt) -> str:
+        """Name the image of the commit; an older plan may have another image than the build's own."""
+        prefix, _, _ = attempt.build.plan.image_name.partition(":")
+        return self._names.content(f"{prefix}:{attempt.files.image_id}")
 
     async def _add_content(self, attempt: Attempt, environment: Image, root: Path) -> Image:
         directory = root / "content"
         await self._mirrors.checkout(Revision.of(attempt.build.plan), directory)
         layer = await write_layer(directory, root / "content.tar")
-        labels = {
-            ROLE: "content",
-            BUILD: str(attempt.build.id),
-            CONTENT: attempt.files.content_id,
-            IMAGE: attempt.files.image_id,
-        }
-        return await self._images.add_layer(environment.digest, layer, name=_build_name(attempt), labels=labels)
-
-
-def _build_name(attempt: Attempt) -> str:
-    """Name the image of the commit that is built; an older plan may have another image than the build's own."""
-    prefix, _, _ = attempt.build.plan.image_name.partition(":")
-    return build_content_name(f"{prefix}:{attempt.files.image_id}")
+        labels = self._names.label_content(attempt.files, attempt.build.id)
+        return await self._images.add_layer(environment.digest, layer, name=self._name(attempt), labels=labels)
 
 
 def _write_files(tree: Path, files: Mapping[str, bytes]) -> None:

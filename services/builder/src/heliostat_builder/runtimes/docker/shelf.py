@@ -29,8 +29,9 @@ class DockerShelf(Shelf):
     @override
     async def list_(self) -> Sequence[ShelfItem]:
         async with translated():
-            images = await self._images.list_(f"{INSTANCE}={self._names.instance}")
-        return [item for image in images if (item := _build_item(image, images)) is not None]
+            images = await self._images.list_()
+        ours = [image for image in images if image.labels.get(INSTANCE) == self._names.instance]
+        return [item for image in ours if (item := _build_item(image, images)) is not None]
 
     @override
     async def remove(self, item: ShelfItem) -> None:

@@ -29,7 +29,7 @@ from ...domain.failures import explain_failure, explain_full_disk
 from ...errors import BuildFailedError
 from ...services.logs import BuildLog
 from .errors import translated
-from .naming import BUILD, NAMESPACE, ROLE, build_container_name
+from .naming import Names
 
 GIVEN = "/run/heliostat"
 """Where a step finds what it was given: a volume that lives with the container, and is part of no image."""
@@ -110,7 +110,8 @@ class Steps:
         Directories of this host on whose disks space has to be left.
     """
 
-    def __init__(self, *, engine: Engine, limits: StepLimits, disks: tuple[Path, ...]) -> None:
+    def __init__(self, *, engine: Engine, names: Names, limits: StepLimits, disks: tuple[Path, ...]) -> None:
+        self._names = names
         self._containers = Containers(engine)
         self._archives = Archives(engine)
         self._limits = limits
@@ -152,10 +153,8 @@ class Steps:
     async def list_(self, build_id: str = "") -> tuple[Container, ...]:
         """List the containers of a build, or of all builds, the newest first."""
         async with translated():
-            found = await self._containers.list_({ROLE: "build", BUILD: build_id})
-        # Not the label alone: whoever starts a server chooses its labels, and this list is removed.
-        ours = [container for container in found if container.name.startswith(f"{NAMESPACE}-build-")]
-        return tuple(sorted(ours, key=lambda container: container.name, reverse=True))
+            found = await self._containers.list_(self._names.label_build(build_id))
+        return tuple(sorted(found, key=lambda container: container.name, reverse=True))
 
     async def discard(self, build_id: str) -> None:
         """Stop and remove all containers of a build."""
@@ -175,13 +174,13 @@ class Steps:
         return None
 
     async def _begin(self, step: Step, log: BuildLog) -> str:
-        name = build_container_name(step.build_id, step.attempt, step.kind)
+        name = self._names.container(step.build_id, step.attempt, step.kind)
         limits = self._limits
         spec = ContainerSpec(
             name=name,
             image=step.image,
             command=("sh", f"{GIVEN}/script"),
-            labels={ROLE: "build", BUILD: str(step.build_id)},
+            labels=self._names.label_build(str(step.build_id)),
             mounts=(Mount(target=GIVEN, kind="volume"), *step.mounts),
             limits=ContainerLimits(cpu=limits.cpus, memory=limits.memory, pids=limits.processes),
             network=limits.network,

@@ -13,7 +13,7 @@ from ...domain.loglines import remove_secrets
 from ...errors import BuildFailedError
 from ...services.runtime import Attempt
 from .errors import translated
-from .naming import build_environment_labels, build_environment_name
+from .naming import Names
 from .script import HOME, LOCK, SHARED_CACHE, build_given
 from .steps import PHASES, Outcome, Step, Steps
 
@@ -35,13 +35,10 @@ class UvSettings:
         For uv and git; those that are secret reach only steps in which no code of anybody's packages runs.
     certificates
         PEM file of the authorities to trust.
-    cache
-        Volume of wheels that all builds share.
     """
 
     variables: Mapping[str, str]
     certificates: Path | None
-    cache: str
     compiles: bool
 
 
@@ -53,7 +50,8 @@ class UvRecipe:
     nor any secret.
     """
 
-    def __init__(self, *, engine: Engine, steps: Steps, settings: UvSettings) -> None:
+    def __init__(self, *, engine: Engine, names: Names, steps: Steps, settings: UvSettings) -> None:
+        self._names = names
         self._containers = Containers(engine)
         self._archives = Archives(engine)
         self._steps = steps
@@ -105,7 +103,7 @@ class UvRecipe:
             image=image.base,
             given=given,
             tree=tree,
-            mounts=() if closed else (Mount(target=SHARED_CACHE, source=settings.cache, kind="volume"),),
+            mounts=() if closed else (Mount(target=SHARED_CACHE, source=self._names.wheels(), kind="volume"),),
         )
 
     async def _commit(self, attempt: Attempt, outcome: Outcome) -> str:
@@ -122,12 +120,12 @@ class UvRecipe:
             )
             base = container.labels.get(BASE, "")
             config = {
-                "Labels": build_environment_labels(created),
+                "Labels": self._names.label_environment(created),
                 "Cmd": [f"{base}/bin/python", "-I", "-m", "heliostat_singleuser"],
                 "Env": [f"HELIOSTAT_START={HOME}/{files.start}"] if files.start else [],
             }
             await attempt.log.flush()  # the last moment to learn that the lease was lost
-            name = build_environment_name(files.environment_id)
+            name = self._names.environment(files.environment_id)
             return await self._containers.commit(outcome.container, image=name, config=config)
 
     async def _read_lock(self, container: str) -> str:
