@@ -34,10 +34,11 @@ def run_promtool(*arguments: str | Path, given: str | None = None) -> None:
 
 @dataclass(frozen=True)
 class Query:
-    """One expression of a rule or a panel, and whose it is."""
+    """One expression of a rule or a panel, and whose it is; ``legend`` is how a panel names the lines."""
 
     owner: str
     text: str
+    legend: str = ""
 
 
 def list_rules() -> list[dict[str, Any]]:
@@ -51,16 +52,61 @@ def list_panels() -> list[dict[str, Any]]:
     return list(json.loads(DASHBOARD.read_text())["panels"])
 
 
-def list_queries() -> Iterator[Query]:
+def list_queries() -> list[Query]:
     """List every expression of rules and dashboard; variables of the dashboard are replaced by what they stand for."""
-    for rule in list_rules():
-        yield Query(owner=rule.get("alert") or rule["record"], text=rule["expr"])
+    rules = [Query(owner=rule.get("alert") or rule["record"], text=rule["expr"]) for rule in list_rules()]
+    return [*rules, *_list_panel_queries(), *_list_variable_queries()]
+
+
+def _list_panel_queries() -> Iterator[Query]:
     for panel in list_panels():
         for target in panel.get("targets", ()):
-            text = target["expr"].replace("$__rate_interval", "1m").replace("$__range", "1h")
-            yield Query(owner=f"panel {panel['title']}", text=re.sub(r"\$\{?\w+\}?", ".*", text))
+            text = re.sub(r"\$\{?\w+\}?", ".*", target["expr"].replace("$__rate_interval", "1m"))
+            yield Query(owner=f"panel {panel['title']}", text=text, legend=target["legendFormat"])
+
+
+def _list_variable_queries() -> Iterator[Query]:
     for variable in json.loads(DASHBOARD.read_text())["templating"]["list"]:
         if variable["type"] == "query":
             text = re.fullmatch(r"label_values\((.+), \w+\)", variable["query"]["query"])
             assert text is not None
             yield Query(owner=f"variable {variable['name']}", text=text[1])
+
+
+_WORD = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+_LABELS = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
+_SELECTOR = re.compile(rf"(?<![\w:])({_WORD})(?![\w:])\s*(\{{[^}}]*\}})?(?!\s*\()")
+_MATCHER = re.compile(rf'({_WORD})\s*(?:=~|!~|!=|=)\s*"[^"]*"')
+_OPERATORS = {"and", "or", "unless", "by", "without", "on", "ignoring", "bool", "offset", "group_left", "group_right"}
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A metric as an expression asks for it."""
+
+    name: str
+    matchers: str = ""
+
+    @property
+    def labels(self) -> set[str]:
+        return set(_MATCHER.findall(self.matchers))
+
+
+def list_selectors(text: str) -> set[Selector]:
+    """List the metrics an expression asks for; it reads the PromQL that rules and dashboard are written in."""
+    plain = re.sub(r"\[[0-9a-z]+\]", "", _LABELS.sub("", text))
+    found = {Selector(name=match[1], matchers=match[2] or "") for match in _SELECTOR.finditer(plain)}
+    return {selector for selector in found if selector.name not in _OPERATORS}
+
+
+def list_groupings(text: str) -> set[str]:
+    """List the labels an expression groups or matches by."""
+    return {label.strip() for group in _LABELS.findall(text) for label in group.split(",")}
+
+
+def list_families(exposition: str) -> set[str]:
+    """List the names that samples of an exposition can have, from its types: also of metrics without a sample yet."""
+    names = set()
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", exposition, flags=re.MULTILINE):
+        names |= {f"{name}{suffix}" for suffix in ("_bucket", "_count", "_sum")} if kind == "histogram" else {name}
+    return names
