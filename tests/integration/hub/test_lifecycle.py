@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -61,6 +62,32 @@ def test_a_killed_hub_finds_its_servers_again_and_ends_what_nobody_claims(stack:
     assert status.status_code == 200
     stack.stop_server("mira", "long-run")
     wait_for(lambda: not processes(stack))
+
+
+def test_servers_are_forked_and_each_is_its_own(stack: Stack) -> None:
+    reports: list[dict[str, Any]] = []
+
+    def start() -> bool:
+        stack.start_server("castor", "quick")
+        (run,) = stack.state.glob("run/servers/*/report")
+        reports[:] = [json.loads(line) for line in run.read_text().splitlines()]
+        is_forked = any("server" in report.get("fork", {}) for report in reports)
+        if not is_forked:  # the hub's fork server is not ready, or a later one is not yet
+            stack.delete_server("castor", "quick")
+        return is_forked
+
+    token = stack.add_user("castor")
+    stranger = stack.add_user("pollux")
+    wait_for(start)
+    status = f"{stack.url}/user/castor/quick/api/status"
+    answers = [
+        httpx.get(status, headers={"Authorization": f"token {given}"}, timeout=30).status_code
+        for given in (token, stranger, "none")
+    ]
+    assert answers == [200, 403, 403]
+    assert httpx.get(f"{stack.url}/user/castor/quick/lab", follow_redirects=False, timeout=30).status_code == 302
+    stack.delete_server("castor", "quick")
+    assert not any("failed" in report.get("fork", {}) for report in reports)
 
 
 def test_a_start_that_a_killed_hub_has_forgotten_is_ended(stack: Stack) -> None:

@@ -74,6 +74,13 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run([interpreter, "-m", "venv", "--without-pip", path], check=True)
     site_packages = next(path.glob("lib/python3.*/site-packages"))
     (site_packages / "pinned.py").write_text("VALUE = 'from the environment'\n")
+    # A program that can be forked: `python -I -m served CODE`.
+    served = site_packages / "served"
+    served.mkdir()
+    (served / "preload.py").write_text(
+        "import json, multiprocessing, os, random, uuid\nREAD = os.environ.get('READ')\n"
+    )
+    (served / "__main__.py").write_text("import sys\nexec(sys.argv[1])\n")
     return path
 
 

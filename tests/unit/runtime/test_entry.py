@@ -2,6 +2,7 @@
 
 import io
 import os
+import socket
 import subprocess
 import sys
 import tarfile
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heliostat_runtime.entry import unpack, write_layer
+from heliostat_runtime.entry import accept_fork, unpack, write_layer
 
 
 @pytest.fixture
@@ -84,3 +85,41 @@ def test_the_layer_is_a_valid_environment_and_stays_when_it_is_right(home, tmp_p
     before = {path: path.lstat().st_mtime_ns for path in home.rglob("*") if not path.is_dir()}
     write_layer(**layer)
     assert {path: path.lstat().st_mtime_ns for path in before} == before
+
+
+@pytest.fixture
+def gate():
+    """Both ends; `accept_fork` closes the first when no server was forked."""
+    inside, outside = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with outside:
+        yield inside.detach(), outside
+
+
+def test_a_forked_server_runs_when_it_is_told_so(gate):
+    inside, outside = gate
+    outside.send(b'{"server": 7}')
+    assert accept_fork(descriptor=inside, deadline=5) == {"server": 7}
+    assert [outside.recv(100), outside.recv(100)] == [b"prepared", b"go"]
+    os.close(inside)
+
+
+def test_a_server_that_comes_too_late_is_turned_away(gate):
+    inside, outside = gate
+    assert accept_fork(descriptor=inside, deadline=0.01) == {"failed": "it took too long"}
+    assert outside.recv(100) == b"prepared"
+    with pytest.raises(BrokenPipeError):
+        outside.send(b'{"server": 7}')
+    assert outside.recv(100) == b""
+
+
+def test_why_there_is_no_server_is_told(gate):
+    inside, outside = gate
+    outside.send(b'{"failed": "setns: no"}')
+    outside.shutdown(socket.SHUT_RDWR)
+    assert accept_fork(descriptor=inside, deadline=5) == {"failed": "setns: no"}
+
+
+def test_a_fork_server_that_went_away_is_noticed(gate):
+    inside, outside = gate
+    outside.close()
+    assert accept_fork(descriptor=inside, deadline=5) == {"failed": "the fork server went away"}

@@ -33,6 +33,9 @@ class HubConfig(Settings):
     base_environment: Path | None = Field(
         default=None, description="virtual environment that runs JupyterLab (process runtime)"
     )
+    fork_servers: bool = Field(
+        default=True, description="JupyterLab is imported once, and servers are forked from that (process runtime)"
+    )
     engine_url: str | None = Field(
         default=None, description="address of the container engine; none: the host's own socket (docker runtime)"
     )

@@ -11,6 +11,7 @@ from heliostat_core.grants import Grant
 from heliostat_core.units import format_size
 from heliostat_runtime import Enforcement, Limits
 
+SERVER_MODULE = "heliostat_singleuser"
 SIGN_IN_CACHE = 30  # seconds; so soon a guest whose access was taken back, or who signed out, is shut out
 PROCESS_LIMIT = 4096  # processes and threads; JupyterLab with ten kernels has some 300, a fork bomb ends here
 
@@ -32,7 +33,7 @@ def build_command(base_environment: Path, *, origins: Sequence[str] = ()) -> tup
         str(base_environment / "bin" / "python"),
         "-I",
         "-m",
-        "heliostat_singleuser",
+        SERVER_MODULE,
         "--KernelSpecManager.ensure_native_kernel=False",
         *build_options(origins=origins),
     )

@@ -20,6 +20,7 @@ from typing_extensions import override
 from .config import HubConfig
 from .host import Host
 from .pages import has_collaboration
+from .plan import SERVER_MODULE
 
 T = TypeVar("T")
 
@@ -57,13 +58,15 @@ class ProcessHost(Host):
 
     @override
     async def reconcile(self, read_claimed: Callable[[], set[VolumeId]]) -> None:
+        if self.config.fork_servers:
+            await self.servers.preload(self.base_environment, SERVER_MODULE)
         await self.servers.reconcile(read_claimed())
         await self.deletions.finish()
         await self.volumes.reconcile()
 
     @override
     async def close(self) -> None:
-        """Do nothing: nothing is open."""
+        await self.servers.close()
 
 
 def run_in_thread(work: Coroutine[Any, Any, T]) -> T:

@@ -2,10 +2,17 @@
 
 Called as `python -I -S entry.py PLAN_FD`; the plan is JSON (`EntryPlan` in server_plan.py). Only the standard library
 is used: this file is shown to the sandbox alone, and runs with the interpreter of the base environment.
+
+With a gate (a socket of packets) a fork server at its other end may make the server instead, see fork_server.py. This
+program decides, in one place and once: a forked server runs when it is told so here, and then this program stands for
+it as long as it lives; otherwise this program becomes the server.
 """
 
+import contextlib
 import json
 import os
+import select
+import signal
 import stat
 import sys
 import tarfile
@@ -13,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 STAGED = ".heliostat-unpacking"
+MESSAGE = 4096  # bytes; no message over the gate is longer
 
 
 def main() -> None:
@@ -28,14 +36,51 @@ def main() -> None:
                 unpack(archive, home)
             report.write(json.dumps({"populated": True}) + "\n")
         write_layer(**plan["layer"])
-        report.write(json.dumps({"ready": True}) + "\n")
+        fork = {} if plan["gate"] is None else accept_fork(**plan["gate"])
+        report.write(json.dumps({"ready": True, "fork": fork}) + "\n")
         report.close()
+        if "server" in fork:
+            sys.exit(stand_for(fork["server"], plan["gate"]["descriptor"]))
         os.execve(plan["command"][0], plan["command"], plan["environment"])  # noqa: S606
     except OSError as e:
         if report.closed:
             raise
         report.write(json.dumps({"error": f"{e.strerror}: {e.filename or 'while preparing the home'}"}) + "\n")
         sys.exit(1)
+
+
+def accept_fork(*, descriptor: int, deadline: float) -> dict[str, Any]:
+    """Say that the sandbox is prepared and let the server run that was forked for it; `failed` says why there is none.
+
+    The deadline is in seconds. A server that comes too late finds the gate closed, and ends before its code has run.
+    """
+    answered = select.poll()
+    answered.register(descriptor, select.POLLIN)
+    try:
+        with contextlib.suppress(BrokenPipeError):  # what it said before it went away can still be read
+            os.write(descriptor, b"prepared")
+        answer = os.read(descriptor, MESSAGE) if answered.poll(deadline * 1000) else b'{"failed": "it took too long"}'
+        fork: dict[str, Any] = json.loads(answer or b'{"failed": "the fork server went away"}')
+        if "server" in fork:
+            os.write(descriptor, b"go")
+    except OSError as e:
+        fork = {"failed": str(e)}
+    if "server" not in fork:
+        os.close(descriptor)
+    return fork
+
+
+def stand_for(server: int, gate: int) -> int:
+    """Pass on the signal to end, and return the server's exit status as a shell would; 1 when nobody knows it."""
+
+    def end(_number: int, _frame: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server, signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+    answer = os.read(gate, MESSAGE)
+    code: int = json.loads(answer)["exit_code"] if answer else 1
+    return code if code >= 0 else 128 - code
 
 
 def unpack(archive: Any, home: Path) -> None:

@@ -42,6 +42,11 @@ class ServerProcess:
         return self._record.volume_id
 
     @property
+    def group(self) -> ControlGroup:
+        """The group of all its processes."""
+        return self._group
+
+    @property
     def limits(self) -> Limits:
         """What it was started with."""
         return self._record.limits

@@ -10,10 +10,25 @@ from .limits import Frozen, Limits
 from .sandbox_spec import HOME, Bind, DataFile, Identity, SandboxSpec
 from .volume import VolumeId
 
-__all__ = ["EntryPlan", "LayerPlan", "ServerSpec", "build_environment", "build_sandbox_spec", "layer_path"]
+__all__ = ["EntryPlan", "GatePlan", "LayerPlan", "ServerSpec", "build_environment", "build_sandbox_spec", "layer_path"]
 
 PROVIDED = Path("/run/heliostat")
 SYSTEM_PATH = ("/usr/local/bin", "/usr/bin", "/bin")
+DEFAULT_VARIABLES = {
+    "LANG": "C.UTF-8",
+    "TERM": "xterm-256color",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_CACHE_DIR": "1",  # the cache would take the user's storage
+}
+USER_VARIABLES = {
+    "USER": "jovyan",
+    "LOGNAME": "jovyan",
+    "SHELL": "/bin/bash",
+    "JUPYTER_RUNTIME_DIR": "/tmp/jupyter-runtime",  # noqa: S108  # kernels start even when the storage is full
+    "PYTHONNOUSERSITE": "1",
+}
+COMMON_VARIABLES = {**DEFAULT_VARIABLES, **USER_VARIABLES, "HOME": str(HOME)}
+"""What sandboxed servers have in common; what a fork server reads while importing should be among it."""
 LAYER = Path(".local/share/heliostat/env")
 
 
@@ -64,8 +79,15 @@ class LayerPlan(Frozen):
     display_name: str
 
 
+class GatePlan(Frozen):
+    """Where a fork server's processes can be spoken to, and for how many seconds they are waited for."""
+
+    descriptor: int
+    deadline: float
+
+
 class EntryPlan(Frozen):
-    """What the entry program does inside the sandbox."""
+    """What the entry program does inside the sandbox; at a gate it is offered a server."""
 
     home: Path
     command: tuple[str, ...]
@@ -73,6 +95,7 @@ class EntryPlan(Frozen):
     layer: LayerPlan
     contents_fd: int | None
     report_fd: int
+    gate: GatePlan | None
 
 
 def layer_path(home: Path) -> Path:
@@ -84,24 +107,14 @@ def build_environment(spec: ServerSpec, *, home: Path) -> dict[str, str]:
     """Build the whole environment of a server."""
     layer = layer_path(home)
     jupyter = [layer / "share/jupyter", spec.environment / "share/jupyter"]
-    defaults = {
-        "LANG": "C.UTF-8",
-        "TERM": "xterm-256color",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_NO_CACHE_DIR": "1",  # the cache would take the user's storage
-    }
     fixed = {
+        **USER_VARIABLES,
         "HOME": str(home),
-        "USER": "jovyan",
-        "LOGNAME": "jovyan",
-        "SHELL": "/bin/bash",
         "PATH": ":".join([str(layer / "bin"), str(spec.environment / "bin"), *SYSTEM_PATH]),
         "VIRTUAL_ENV": str(layer),
         "JUPYTER_PATH": ":".join(map(str, jupyter)),
-        "JUPYTER_RUNTIME_DIR": "/tmp/jupyter-runtime",  # noqa: S108  # kernels start even when the storage is full
-        "PYTHONNOUSERSITE": "1",
     }
-    return {**defaults, **spec.environment_variables, **fixed}
+    return {**DEFAULT_VARIABLES, **spec.environment_variables, **fixed}
 
 
 def build_layer(spec: ServerSpec, environment: VirtualEnvironment, *, home: Path) -> LayerPlan:

@@ -110,7 +110,7 @@ class ServerRun:
         return next((line["exit-code"] for line in _read_lines(self._status) if "exit-code" in line), None)
 
     def reports(self) -> dict[str, Any]:
-        """Return what the entry program has said: `populated`, `ready`, `error`."""
+        """Return what the entry program has said: `populated`, `ready`, `fork`, `error`."""
         return {key: value for line in _read_lines(self._report) for key, value in line.items()}
 
     def read_log_end(self) -> str:

@@ -1,6 +1,7 @@
 """The servers of this host: start, adopt after a restart, reconcile."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from . import entry
 from .capabilities import HostCapabilities
 from .cgroups import ControlGroup, ControlGroups
 from .errors import EnvironmentMissingError, HostCommandError, ServerStartError
+from .fork_servers import ForkServers, open_gate
 from .host import instance_name
 from .interpreters import VirtualEnvironment, read_environment
 from .launch import Command, RunFiles, Sandbox, memory_file
@@ -19,15 +21,18 @@ from .limits import Enforcement, Limits
 from .processes import read_identity
 from .sandbox_spec import HOME
 from .server import ServerProcess
-from .server_plan import PROVIDED, EntryPlan, ServerSpec, build_environment, build_layer, build_sandbox_spec
+from .server_plan import PROVIDED, EntryPlan, GatePlan, ServerSpec, build_environment, build_layer, build_sandbox_spec
 from .server_run import ServerRecord, ServerRun
 from .volume import VolumeId, VolumeLease
 from .volumes import VolumeStore
 
 __all__ = ["Servers"]
 
+logger = logging.getLogger(__name__)
+
 GROUP_PREFIX = "server-"
 REPORT_POLL = timedelta(milliseconds=10)
+FORK_DEADLINE = timedelta(seconds=10)  # a fork takes 50 ms, the ordinary way 2 s: only what hangs takes so long
 STOP_GRACE = timedelta(seconds=10)
 
 
@@ -39,17 +44,43 @@ class Descriptors(NamedTuple):
     status: int
     report: int
     contents: int | None
+    gate: int | None
 
 
 class Servers:
     """Servers in `run/servers/<volume id>/`; what is known about them is on disk, nothing is lost with this process."""
 
-    def __init__(self, state: Path, capabilities: HostCapabilities, volumes: VolumeStore) -> None:
+    def __init__(
+        self,
+        state: Path,
+        capabilities: HostCapabilities,
+        volumes: VolumeStore,
+        *,
+        fork_deadline: timedelta = FORK_DEADLINE,
+    ) -> None:
         self._state = state
+        self._fork_deadline = fork_deadline
         self._capabilities = capabilities
         self._volumes = volumes
         self._groups = ControlGroups.open(capabilities, instance_name(state))
         self._sandbox = Sandbox(capabilities)
+        self._forks = ForkServers(capabilities)
+
+    async def preload(self, base_environment: Path, module: str) -> None:
+        """Have servers whose command is `<base_environment>/bin/python -I -m <module> ...` forked from now on.
+
+        A fork server imports `<module>.preload` once and lives as long as this process, see decision 22. Where it
+        does not work, and until it is ready, servers start the ordinary way.
+        """
+        await asyncio.to_thread(self._forks.ensure, base_environment, module)
+
+    def is_preloaded(self, spec: ServerSpec) -> bool:
+        """Whether a server would be forked now (blocks shortly)."""
+        return self._forks.covers(spec)
+
+    async def close(self) -> None:
+        """End the fork server; servers go on."""
+        await asyncio.to_thread(self._forks.close)
 
     async def start(self, spec: ServerSpec) -> ServerProcess:
         """Start a server and return once its own program runs, with the repository's files in place.
@@ -140,7 +171,9 @@ class Servers:
             contents = self._open_contents(spec, lease)
             if contents is not None:
                 stack.callback(os.close, contents)
-            descriptors = Descriptors(lease.descriptor, log, status, report, contents)
+            gate = stack.enter_context(open_gate()) if await asyncio.to_thread(self.is_preloaded, spec) else None
+            inside = gate.inside.fileno() if gate else None
+            descriptors = Descriptors(lease.descriptor, log, status, report, contents, inside)
             command = stack.enter_context(
                 self._command(spec, facts, home=home, uid=lease.volume.uid, descriptors=descriptors)
             )
@@ -150,6 +183,8 @@ class Servers:
                 )
             except HostCommandError as e:
                 raise ServerStartError(e.message) from e
+            if gate is not None:
+                await self._forks.offer(spec, lease.volume, run=run, group=group, gate=gate, log=log)
 
     @contextmanager
     def _command(
@@ -166,6 +201,7 @@ class Servers:
             layer=build_layer(spec, facts, home=seen_home),
             contents_fd=descriptors.contents,
             report_fd=descriptors.report,
+            gate=self._build_gate_plan(descriptors.gate),
         )
         sandbox = build_sandbox_spec(
             spec,
@@ -180,6 +216,9 @@ class Servers:
             argv = [str(spec.base_environment / "bin/python"), "-I", "-S", str(provided), str(plan_fd)]
             with self._sandbox.command(sandbox, argv, options=options, descriptors=[plan_fd, *kept]) as command:
                 yield command
+
+    def _build_gate_plan(self, gate: int | None) -> GatePlan | None:
+        return None if gate is None else GatePlan(descriptor=gate, deadline=self._fork_deadline.total_seconds())
 
     def _open_contents(self, spec: ServerSpec, lease: VolumeLease) -> int | None:
         if spec.contents is None or lease.volume.populated:
@@ -202,6 +241,8 @@ class Servers:
             raise ServerStartError(
                 f"its home was not ready after {spec.preparation_deadline.total_seconds():g} s"
             ) from e
+        if "failed" in (fork := reports.get("fork", {})):
+            logger.warning("server on volume %s was not forked: %s", spec.volume_id, fork["failed"])
         await self._record_population(spec.volume_id, run)
 
     async def _record_population(self, volume_id: VolumeId, run: ServerRun) -> None:
