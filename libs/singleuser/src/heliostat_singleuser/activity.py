@@ -1,7 +1,9 @@
 """When something was last done, by signal: a person's requests, kernels, terminals."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -27,14 +29,14 @@ class Activity:
             navigation=handler.request.headers.get("Sec-Fetch-Mode") == "navigate",
             authenticated=getattr(handler, "_jupyter_current_user", None) is not None,
         ):
-            self.last_request = datetime.now(UTC)
+            self.last_request = datetime.now(timezone.utc)
 
     def observe_kernels(self, kernels: Iterable[Any]) -> None:
         """Look at jupyter_server's kernel managers; a busy kernel is active now, however silent it is."""
         known = list(kernels)
         self.kernels_busy = sum(kernel.execution_state == "busy" for kernel in known)
         times = [kernel.last_activity for kernel in known]
-        self.last_kernel = _latest(self.last_kernel, [datetime.now(UTC)] if self.kernels_busy else times)
+        self.last_kernel = _latest(self.last_kernel, [datetime.now(timezone.utc)] if self.kernels_busy else times)
 
     def observe_terminals(self, times: Iterable[datetime]) -> None:
         """Take the times of the terminals' last output; they count with no browser attached, too."""
@@ -48,7 +50,7 @@ class Activity:
             "last_kernel": _format(self.last_kernel),
             "last_terminal": _format(self.last_terminal),
             "kernels_busy": self.kernels_busy,
-            "sent_at": datetime.now(UTC).isoformat(),
+            "sent_at": datetime.now(timezone.utc).isoformat(),
         }
 
 

@@ -1,9 +1,11 @@
 """The extension: looks at the running server and reports."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -25,7 +27,7 @@ class ActivityExtension(ExtensionApp):
     @override
     def initialize_settings(self) -> None:
         """Begin to observe requests; jupyter_server calls this once while it loads extensions."""
-        self._activity = Activity(started_at=datetime.now(UTC))
+        self._activity = Activity(started_at=datetime.now(timezone.utc))
         self._task: asyncio.Task[None] | None = None
         # These settings replace the server's own as soon as this returns.
         self.settings["log_function"] = _observing(self._activity, self.settings["log_function"])

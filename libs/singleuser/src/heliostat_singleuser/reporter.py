@@ -1,5 +1,7 @@
 """Sends reports: at once, then every minute; failures are quiet and slow it down."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import random
