@@ -45,6 +45,21 @@ rebuild: init ## make the read models of a running instance again from the event
 migrate: init ## bring the database of HELIOSTAT_MIGRATE_DATABASE_URL to the newest schema
 	@exec $(BIN)/python -m heliostat_core.migrate
 
+## With containers
+
+.PHONY: images compose-up compose-down compose
+images: ## build the container images (ARGS=hub for one; BASE_IMAGE and CA_BUNDLE: docs/compose.md)
+	@deploy/images/build $(ARGS)
+
+compose-up: ## build what is missing and start everything as containers with docker compose; needs no other target
+	@deploy/compose/run up $(ARGS)
+
+compose-down: ## stop that, users' servers too; what they keep stays (ARGS=--volumes removes it)
+	@deploy/compose/run down $(ARGS)
+
+compose: ## any other command of docker compose for that instance, such as ARGS="logs -f hub"
+	@deploy/compose/run $(ARGS)
+
 ## Developing
 
 .PHONY: init-dev fmt lint types test test-unit test-js test-integration e2e screenshots bench openapi config-docs lock clean
