@@ -103,6 +103,27 @@ async def test_a_killed_builders_build_is_finished_by_another_with_every_line_on
     assert any("attempt 2 of 3 begins" in line["text"] for line in lines)
 
 
+async def test_a_builder_that_is_stopped_uses_up_no_attempt(replica, git, ada, database):
+    repository = git.create("ada/slow")
+    repository.commit({"postBuild": "#!/bin/sh\necho begun\nsleep 600\n"})
+
+    async def shows(client: httpx.AsyncClient, line: str) -> bool:
+        log = await client.get(f"api/v1/builds/{found['id']}/log", headers={**ada, "Accept": "text/plain"})
+        return line in log.text
+
+    async with replica() as stopped:
+        found = (await stopped.post("api/v1/builds", json={"repo": repository.url}, headers=ada)).json()
+        await wait_until(lambda: shows(stopped, "begun"), seconds=60)
+    async with database.transaction() as connection:
+        state = await connection.scalar(text("SELECT state FROM builds WHERE id = :id"), {"id": found["id"]})
+        # Two builders are killed as well: without the one that was stopped, these would be all attempts there are.
+        await connection.execute(text("UPDATE builds SET attempt = 3 WHERE id = :id"), {"id": found["id"]})
+    assert state == "queued"
+    async with replica() as other:
+        await wait_until(lambda: shows(other, "attempt 4 of 4 begins"), seconds=60)
+        assert (await other.delete(f"api/v1/builds/{found['id']}", headers=ada)).json()["state"] == "cancelled"
+
+
 async def test_a_build_whose_builders_keep_dying_fails_honestly(builder, replica, git, ada, database):
     repository = git.create("ada/slow")
     repository.commit({"postBuild": "#!/bin/sh\necho begun\nsleep 600\n"})

@@ -38,6 +38,14 @@ class BuildStarted(WireModel):
     builder: str
 
 
+class BuildInterrupted(WireModel):
+    """Its builder was stopped in the middle of it; the attempt is not one of those that killed their builder."""
+
+    kind: Literal["build.interrupted.v1"] = "build.interrupted.v1"
+    build_id: UUID
+    attempt: int
+
+
 class BuildFinished(WireModel):
     kind: Literal["build.finished.v1"] = "build.finished.v1"
     build_id: UUID
@@ -340,6 +348,7 @@ Event = Annotated[
     BuildRequested
     | BuildJoined
     | BuildStarted
+    | BuildInterrupted
     | BuildFinished
     | BuildFailed
     | BuildCancelled

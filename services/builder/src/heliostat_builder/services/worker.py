@@ -7,11 +7,12 @@ import socket
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 from heliostat_core.contracts.builds import BuildState, PlanDecision
-from heliostat_core.contracts.events import BuildFailed, BuildFinished, BuildStarted
+from heliostat_core.contracts.events import BuildFailed, BuildFinished, BuildInterrupted, BuildStarted
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.database import Database, DatabaseUnavailableError
 from heliostat_core.errors import ClientError, HeliostatError, UnavailableError
@@ -131,7 +132,11 @@ class Worker:
             await self._fail(build, log, BuildFailedError(code=error.code, message=error.message, remedy=error.remedy))
 
     async def _attempt(self, build: Build, lease: Lease, log: BuildLog) -> None:
-        if build.attempt >= MAX_ATTEMPTS:
+        most = MAX_ATTEMPTS
+        if build.attempt:
+            async with self._database.transaction() as connection:
+                most += await self._builds.count_interruptions(connection, build.id)
+        if build.attempt >= most:
             raise BuildFailedError(
                 code="builder_lost",
                 message=f"The builder died {MAX_ATTEMPTS} times while it worked on this build",
@@ -150,10 +155,26 @@ class Worker:
                 stack.push_async_callback(self._give_up_environment, environment)
                 await stack.enter_async_context(self._queue.held(environment))
                 decided = await self._planning.decide(Revision.of(build.plan), slug=build.plan.slug)
-            await self._start(build, lease, log)
+            await self._start(build, lease, log, most=most)
+            stack.push_async_exit(partial(self._note_interruption, build, lease))
             await stack.enter_async_context(log.flushing())
             await self._unless_ended(build.id, self._build(build, decided, log))
             await self._runtime.discard(str(build.id))
+
+    async def _note_interruption(
+        self, build: Build, lease: Lease, _: type[BaseException] | None, error: BaseException | None, *__: object
+    ) -> None:
+        """Say that an attempt ended because this process stops: what stops builders does not count as their death."""
+        if not isinstance(error, asyncio.CancelledError):
+            return
+        event = BuildInterrupted(build_id=build.id, attempt=build.attempt + 1)
+        try:
+            async with self._database.transaction() as connection:
+                await self._queue.guard(connection, lease)
+                await self._builds.append(connection, build.id, event, actor="builder")
+        except (LeaseLostError, DatabaseUnavailableError):
+            return  # it was not a stop, or cannot be told from one
+        self._wakeups.announce(f"stream:build-{build.id}")
 
     async def _claim_environment(self, environment_id: str) -> Lease | None:
         """Take the right to make an environment; None while somebody else makes it."""
@@ -169,7 +190,7 @@ class Worker:
         except (LeaseLostError, DatabaseUnavailableError):
             return  # it expires by itself
 
-    async def _start(self, build: Build, lease: Lease, log: BuildLog) -> None:
+    async def _start(self, build: Build, lease: Lease, log: BuildLog, *, most: int) -> None:
         event = BuildStarted(build_id=build.id, attempt=build.attempt + 1, builder=self._name)
         async with self._database.transaction() as connection:
             await self._queue.guard(connection, lease)
@@ -178,7 +199,7 @@ class Worker:
         if build.attempt:
             await log.say(
                 "queue",
-                f"The builder of attempt {build.attempt} stopped; attempt {event.attempt} of {MAX_ATTEMPTS} begins",
+                f"The builder of attempt {build.attempt} stopped; attempt {event.attempt} of {most} begins",
             )
         else:
             self._metrics.count_wait(build)

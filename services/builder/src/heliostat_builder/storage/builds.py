@@ -5,11 +5,11 @@ from typing import Any
 from uuid import UUID
 
 from heliostat_core.contracts.builds import BuildState, EnvironmentView, LogLine, PlanView
-from heliostat_core.contracts.events import BuildRequested, Event
+from heliostat_core.contracts.events import BuildInterrupted, BuildRequested, Event
 from heliostat_core.contracts.model import ErrorView
 from heliostat_core.eventstore import EventStore, NewEvent, Recorded
 from heliostat_core.ids import StreamId, build_stream, environment_stream
-from heliostat_core.schema import build_log_lines, builds, environments, sessions, work_items
+from heliostat_core.schema import build_log_lines, builds, environments, events, sessions, work_items
 from sqlalchemy import Select, Text, delete, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -95,6 +95,12 @@ class BuildStorage:
         if state is not None:
             statement = statement.where(builds.c.state == state)
         return [_to_build(row) for row in await connection.execute(statement)]
+
+    async def count_interruptions(self, connection: AsyncConnection, build_id: UUID) -> int:
+        """Count the attempts that ended because their builders were stopped as they should be."""
+        table = events.c
+        mine = (table.stream == build_stream(build_id), table.kind == BuildInterrupted.model_fields["kind"].default)
+        return int((await connection.execute(select(func.count()).where(*mine))).scalar_one())
 
     async def is_ended(self, connection: AsyncConnection, build_id: str) -> bool:
         """Whether a build of that id, as text, will not be worked on any more."""

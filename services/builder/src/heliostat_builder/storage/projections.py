@@ -9,6 +9,7 @@ from heliostat_core.contracts.events import (
     BuildCancelled,
     BuildFailed,
     BuildFinished,
+    BuildInterrupted,
     BuildJoined,
     BuildRequested,
     BuildStarted,
@@ -39,6 +40,8 @@ class BuildProjection:
             case BuildStarted(build_id=build_id, attempt=attempt):
                 started = func.coalesce(builds.c.started_at, event.time)
                 await _set(connection, build_id, state=BuildState.RUNNING, attempt=attempt, started_at=started)
+            case BuildInterrupted(build_id=build_id):
+                await _set(connection, build_id, state=BuildState.QUEUED)
             case BuildFinished(build_id=build_id, image=image):
                 await _set(connection, build_id, state=BuildState.SUCCEEDED, finished_at=event.time, image=image)
             case BuildFailed(build_id=build_id, error=error):

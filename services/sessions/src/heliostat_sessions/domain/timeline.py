@@ -21,12 +21,14 @@ def summarise(event: Event) -> str:
     return event.kind
 
 
-def _summarise_build(event: Event) -> str | None:  # noqa: PLR0911 one case per kind
+def _summarise_build(event: Event) -> str | None:  # noqa: C901, PLR0911 one case per kind
     match event:
         case kinds.BuildRequested(requested_by=user, plan=plan):
             return f"{user} asked for a build of {plan.repo} at {plan.commit[:_COMMIT]}"
         case kinds.BuildJoined(requested_by=user):
             return f"{user} waits for the same build"
+        case kinds.BuildInterrupted():
+            return "The builder was stopped; another goes on with the build"
         case kinds.BuildStarted(attempt=attempt):
             return "The build began" if attempt == 1 else f"The build began again (attempt {attempt})"
         case kinds.BuildFinished(log_lines=lines):
