@@ -143,11 +143,12 @@ async def test_environments_say_when_they_were_used(world: World, service: Servi
     for name, used in (("env-a", NOW), ("env-b", None)):
         view = EnvironmentView(
             id=name, created_at=NOW, build_id=None, recipe="1", python="3.11", lock="", size=2**20, last_used_at=used
-        )
+        ).model_copy(update={"pinned_by": "grace", "pinned_at": NOW} if used else {})
         others.environments.append(view)
     sign_in(world, service, "root", admin=True)
     page = (await service.client.get("admin/environments")).text
-    assert page.count("2026-11-23 12:30:00 UTC") == 3
+    assert page.count("2026-11-23 12:30:00 UTC") == 4
+    assert page.count("by grace, ") == 1
     assert "never" in page
 
 

@@ -15,6 +15,7 @@ from heliostat_core.contracts.policy import (
     PolicyChangeView,
     PolicyVersionsView,
 )
+from heliostat_core.contracts.retention import RetentionRunRequest, RetentionRunView, ShelfItemView
 from heliostat_core.contracts.sessions import SessionRequest, SessionView, SharedServerView, ShareRequest, ShareView
 from heliostat_core.contracts.timeline import TimelineView
 from pydantic import TypeAdapter
@@ -44,6 +45,8 @@ _SHARE = TypeAdapter(ShareView)
 _SHARES = TypeAdapter(list[ShareView])
 _SHARED = TypeAdapter(list[SharedServerView])
 _TIMELINE = TypeAdapter(TimelineView)
+_SHELF = TypeAdapter(list[ShelfItemView])
+_RETENTION_RUN = TypeAdapter(RetentionRunView)
 _NOTHING: TypeAdapter[None] = TypeAdapter(None)
 
 _ASK_AGAIN_FOR = timedelta(seconds=60)
@@ -170,6 +173,23 @@ class Api:
             yield message
             if isinstance(message, LogEnd):
                 return
+
+    def list_shelf(self) -> list[ShelfItemView]:
+        """List what builders keep, what was not used for longest first."""
+        return self._http.request("GET", "builder/api/v1/retention/items", _SHELF)
+
+    def pin_environment(self, environment_id: str) -> None:
+        """Keep an environment whatever its use."""
+        self._http.request("PUT", f"builder/api/v1/environments/{quote(environment_id, safe='')}/pin", _NOTHING)
+
+    def unpin_environment(self, environment_id: str) -> None:
+        """Keep an environment no longer than others."""
+        self._http.request("DELETE", f"builder/api/v1/environments/{quote(environment_id, safe='')}/pin", _NOTHING)
+
+    def collect_environments(self, *, dry_run: bool) -> RetentionRunView:
+        """Remove what nothing needs, or say what that would be."""
+        body = RetentionRunRequest(dry_run=dry_run)
+        return self._http.request("POST", "builder/api/v1/retention/runs", _RETENTION_RUN, body=body)
 
     def read_policy(self, *, user: str | None = None, repository: str | None = None) -> EffectivePolicyView:
         """Read the rules of the caller, or, for an administrator, of another user, and what is left of them."""

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 from typing_extensions import override
 
-from .commands import builds, events, launches, policy, sessions, share
+from .commands import builds, environments, events, launches, policy, sessions, share
 from .context import Cli
 from .errors import CommandError
 from .output import Output
@@ -48,6 +48,7 @@ app.add_typer(sessions.app, name="sessions")
 app.command()(builds.plan)
 app.add_typer(builds.app, name="builds")
 app.command()(builds.logs)
+app.add_typer(environments.app, name="environments")
 app.add_typer(share.app, name="share")
 app.add_typer(policy.app, name="policy")
 app.command()(policy.decisions)

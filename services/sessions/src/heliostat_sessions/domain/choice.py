@@ -68,14 +68,12 @@ class Choice:
         return self.server is not None and self.server.ready and self.server.pending is None
 
     def changes(self, plan: PlanView) -> bool:
-        """Whether the server is to start with other files or another environment than it has."""
+        """Whether the server is to start with other files or another environment than it has; one that runs is not."""
         session = self.session
-        return session is None or (
-            session.commit,
-            session.environment_id,
-            session.content_id,
-            session.image,
-        ) != (plan.commit, plan.environment_id, plan.content_id, plan.image)
+        if session is None:
+            return True
+        has = (session.commit, session.environment_id, session.content_id, session.image)
+        return not self.running and has != (plan.commit, plan.environment_id, plan.content_id, plan.image)
 
 
 def choose_server(
