@@ -124,6 +124,7 @@ lock: init-dev ## resolve the dependencies again within what is declared (ARGS=-
 		--group pyproject.toml:dev libs/singleuser/pyproject.toml requirements/build.in requirements/singleuser.in \
 		-o requirements/dev.txt
 	$(COMPILE) -c requirements/control-plane.txt requirements/build.in -o requirements/build.txt
+	$(COMPILE) requirements/npm.in -o requirements/npm.txt
 	$(COMPILE) -c requirements/singleuser.txt requirements/environment.in -o requirements/environment.txt
 	for part in libs/hub services/builder services/policy services/sessions; do \
 		$(COMPILE) -c requirements/control-plane.txt $$part/pyproject.toml -o requirements/$${part#*/}.txt || exit 1; \
