@@ -90,7 +90,6 @@ class Repo2DockerRecipe:
         )
         chosen = {
             "Repo2Docker": {
-                "engine": "heliostat",
                 "labels": self._names.label_environment(created),
                 **({"base_image": settings.base} if settings.base else {}),
             },
@@ -104,7 +103,8 @@ class Repo2DockerRecipe:
         config = workplace / "settings.json"
         config.write_text(json.dumps(chosen))
         # Isolated (-I): Python would otherwise take modules from the directory it runs in.
-        argv = [sys.executable, "-I", "-m", "repo2docker", "--config", str(config), "--no-run", "--no-clean"]
+        argv = [sys.executable, "-I", "-m", "repo2docker", "--config", str(config), "--engine", "heliostat"]
+        argv += ["--no-run", "--no-clean"]
         argv += ["--user-id", str(UID), "--user-name", USER, "--target-repo-dir", HOME, "--image-name", name]
         return [*argv, str(tree)]
 

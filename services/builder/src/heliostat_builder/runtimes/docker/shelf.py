@@ -1,6 +1,5 @@
 """Images of environments and commits in the engine, and in the store they were published to."""
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -15,7 +14,6 @@ from .errors import translated
 from .naming import BUILD, CONTENT, ENVIRONMENT, INSTANCE, ROLE, Names
 
 _KINDS = {"environment": (ShelfKind.ENVIRONMENT, ENVIRONMENT), "content": (ShelfKind.CONTENT, CONTENT)}
-_OUR_NAMES = re.compile(r"heliostat(-[^/]+)?/")
 
 
 class DockerShelf(Shelf):
@@ -30,7 +28,7 @@ class DockerShelf(Shelf):
     async def list_(self) -> Sequence[ShelfItem]:
         async with translated():
             images = await self._images.list_()
-        ours = [image for image in images if image.labels.get(INSTANCE) == self._names.instance]
+        ours = [image for image in images if self._is_ours(image)]
         return [item for image in ours if (item := _build_item(image, images)) is not None]
 
     @override
@@ -45,12 +43,19 @@ class DockerShelf(Shelf):
         image = await self._images.find(digest)
         if image is None:
             return
-        for name in image.names:
-            if _OUR_NAMES.match(name):  # an operator's own names keep the image
-                await self._store.remove(name)
-                await self._images.remove(name)
+        for name in self._list_our_names(image):
+            await self._store.remove(name)
+            await self._images.remove(name)
         if not image.names:
             await self._images.remove(digest)
+
+    def _is_ours(self, image: Image) -> bool:
+        """Whether this instance made it, and it is not only there for a name that an operator gave it."""
+        made_here = image.labels.get(INSTANCE) == self._names.instance
+        return made_here and (not image.names or bool(self._list_our_names(image)))
+
+    def _list_our_names(self, image: Image) -> list[str]:
+        return [name for name in image.names if name.startswith(self._names.content(""))]
 
 
 def _build_item(image: Image, images: Iterable[Image]) -> ShelfItem | None:
