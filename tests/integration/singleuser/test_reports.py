@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -134,7 +135,10 @@ def test_output_of_a_terminal_without_a_browser_is_activity(url: str, sessions: 
     terminal = httpx.post(f"{url}api/terminals", headers=AUTH, timeout=30).json()["name"]
     with connect(f"{url.replace('http', 'ws')}terminals/websocket/{terminal}", additional_headers=AUTH) as channel:
         channel.send(json.dumps(["stdin", "while sleep 0.2; do echo tick; done\n"]))
-        time.sleep(0.5)
+        shown = ""
+        while not re.search(r"^tick\r?$", shown, flags=re.MULTILINE):  # the command itself is shown, too
+            kind, *text = json.loads(channel.recv(timeout=30))
+            shown += text[0] if kind == "stdout" else ""
     first = sessions.next_report(lambda report: report.last_terminal)
     assert first.last_terminal is not None
     printed = first.last_terminal

@@ -1,6 +1,7 @@
 """The base environment: what runs JupyterLab. Made once per content, beside others, and never changed."""
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
@@ -8,8 +9,11 @@ import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import TextIO
 
 from .config import CHECKOUT
+from .errors import BaseEnvironmentBusyError
+from .polling import poll_until
 from .steps import run_step
 
 __all__ = ["BaseEnvironment"]
@@ -43,15 +47,25 @@ class BaseEnvironment:
         self.path = root / self._read_digest()[:16]
 
     async def ensure(self) -> None:
-        """Make it, unless it exists, in a staging directory that becomes the environment in one step.
+        """Make it, unless it exists or another process is at it, which is waited for.
 
         Raises
         ------
         CommandFailedError
             uv could not make it; the text holds its words.
+        BaseEnvironmentBusyError
+            The other process does not end.
         """
         if self.path.exists():
             return
+        with (self._root / ".lock").open("a") as lock:  # the kernel releases it however we end
+            if not await poll_until(lambda: _take(lock), deadline=DEADLINE):
+                raise BaseEnvironmentBusyError(root=self._root)
+            if not self.path.exists():
+                await self._make()
+
+    async def _make(self) -> None:
+        """Make it in a staging directory that becomes the environment in one step."""
         staged = self._root / f".staging-{self.path.name}"
         await asyncio.to_thread(shutil.rmtree, staged, ignore_errors=True)
         target = ["--python", str(staged / "bin" / "python")]
@@ -80,7 +94,7 @@ class BaseEnvironment:
 
     def _prune(self) -> None:
         """Remove old ones, except the newest of them: servers that outlived an upgrade run on it."""
-        others = [path for path in self._root.iterdir() if path != self.path]
+        others = [path for path in self._root.iterdir() if path.is_dir() and path != self.path]
         for path in sorted(others, key=lambda path: path.stat().st_mtime)[:-1]:
             shutil.rmtree(path)
 
@@ -90,3 +104,11 @@ class BaseEnvironment:
         for path in (self._lock, *sources):
             digest.update(f"\0{path.relative_to(CHECKOUT)}\0".encode() + path.read_bytes())
         return digest.hexdigest()
+
+
+def _take(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

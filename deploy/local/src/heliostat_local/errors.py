@@ -4,6 +4,7 @@ from pathlib import Path
 
 __all__ = [
     "AlreadyRunningError",
+    "BaseEnvironmentBusyError",
     "CommandFailedError",
     "ComponentFailedError",
     "DetachedStartError",
@@ -28,6 +29,13 @@ class AlreadyRunningError(LocalError):
             f"Heliostat already runs with the state directory {state}. "
             "Stop it with 'make down', or start a second one with its own HELIOSTAT_STATE_DIR and HELIOSTAT_PORT."
         )
+
+
+class BaseEnvironmentBusyError(LocalError):
+    """Another process has been making the base environment for longer than that can take."""
+
+    def __init__(self, *, root: Path) -> None:
+        super().__init__(f"Another process has been making the base environment in {root} for too long. End it.")
 
 
 class NotRunningError(LocalError):

@@ -81,5 +81,8 @@ class StoreMetrics:
             "heliostat_leases_lost", "Leases that ran out under their holder", ["kind"], registry=registry
         )
         self.takeovers = Counter(
-            "heliostat_work_taken_over", "Pieces of work taken from holders whose leases had run out", ["kind"], registry=registry
+            "heliostat_work_taken_over",
+            "Pieces of work taken from holders whose leases had run out",
+            ["kind"],
+            registry=registry,
         )
