@@ -130,6 +130,8 @@ class MirrorStorage:
         if not self._records.handles(revision.provider):
             await self._git.run(*at, "remote", "add", "origin", revision.repository)
         await self._git.run(*at, "-c", "advice.detachedHead=false", "checkout", "-q", "--detach", commit, "--")
+        # The index anew, without inodes and times: two checkouts of a commit are the same files to the last byte.
+        await self._git.run(*at, "read-tree", commit)
 
     async def trim(self, space: int) -> list[str]:
         """Remove the mirrors that were not used for longest until the rest fits; returns what was removed.
