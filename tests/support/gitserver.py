@@ -125,14 +125,14 @@ class GitServer:
 
 
 @contextmanager
-def running_git_server(*, root: Path | None = None, port: int = 0) -> Iterator[GitServer]:
-    """Serve repositories on loopback; without a root, from a temporary directory."""
+def running_git_server(*, root: Path | None = None, host: str = "127.0.0.1", port: int = 0) -> Iterator[GitServer]:
+    """Serve repositories on loopback, or another address of this machine; without a root, from a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="heliostat-git-") as temporary:
         server = GitServer(root=root or Path(temporary), url="")
         (server.root / "served").mkdir(exist_ok=True)
-        httpd = ThreadingHTTPServer(("127.0.0.1", port), _build_handler(server))
+        httpd = ThreadingHTTPServer((host, port), _build_handler(server))
         httpd.daemon_threads = True
-        server.url = f"http://127.0.0.1:{httpd.server_address[1]}"
+        server.url = f"http://{host}:{httpd.server_address[1]}"
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.05}, name="git server")
         thread.start()
         try:
