@@ -13,6 +13,7 @@ from .launches import measure_launches
 from .machine import read_machine
 from .pressure import measure_pressure
 from .report import render_table, write_results
+from .servers import measure_servers
 from .stack import measure_stack
 from .sweep import measure_sweep
 from .watchers import measure_watchers
@@ -23,6 +24,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "sweep": measure_sweep,
     "watchers": measure_watchers,
     "stack": measure_stack,
+    "servers": measure_servers,
     "launches": measure_launches,
     "pressure": measure_pressure,
 }

@@ -60,7 +60,8 @@ def wait_for(condition: Callable[[], Any], *, timeout: float = 60) -> Any:
 class Peers:
     """The policy service and the activity endpoint of sessions, in a thread of the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Rules = RULES) -> None:
+        self.rules = rules
         self.down = False
         self.refuse_starts = False
         self.refuse_shares = False
@@ -99,7 +100,7 @@ class Peers:
             field=None,
             limit=limit,
             current=current,
-            rules=RULES,
+            rules=self.rules,
         )
 
     def _judge(self, body: AdmissionRequest) -> tuple[str | None, str, int | None, int | None]:
@@ -166,6 +167,11 @@ class Stack:
             finally:
                 self.stop_hub()
                 proxy.terminate()
+
+    @property
+    def hub_pid(self) -> int:
+        assert self._hub
+        return self._hub.pid
 
     def start_hub(self) -> None:
         log = (self.state / "hub.log").open("ab")
@@ -287,7 +293,9 @@ def submit_login(browser: httpx.Client, name: str, password: str) -> httpx.Respo
     return browser.post("/hub/login", data=data)
 
 
-def make_grant(user: str, server_name: str, environment_id: str, *, content_id: str | None = None) -> str:
+def make_grant(
+    user: str, server_name: str, environment_id: str, *, content_id: str | None = None, image: str | None = None
+) -> str:
     """Sign what sessions would sign."""
     grant = Grant(
         user=user,
@@ -296,6 +304,7 @@ def make_grant(user: str, server_name: str, environment_id: str, *, content_id: 
         launch_id=UUID(int=1),
         environment_id=environment_id,
         content_id=content_id,
+        image=image,
         repo="https://example.org/sun/spots",
         commit="0123456789abcdef0123456789abcdef01234567",
         path="data/a b.csv",

@@ -181,6 +181,19 @@ async def test_names_in_the_home_do_not_matter(run_inside, preloaded, tmp_path, 
     assert outcome.output == "True\n"
 
 
+async def test_the_guard_can_be_neither_read_nor_traced(run_inside, preloaded):
+    await preloaded()
+    program = (
+        "import ctypes, os\nguard = os.getppid()\n"
+        "def refused(name):\n"
+        "    try: open(f'/proc/{guard}/{name}', 'rb').read(1)\n"
+        "    except PermissionError: return True\n"
+        "attach = ctypes.CDLL(None).ptrace(16, guard, None, None)\n"
+        "print([refused(name) for name in ('mem', 'environ', 'maps')], attach)"
+    )
+    assert (await run_inside(program)).output == "[True, True, True] -1\n"
+
+
 async def test_what_is_random_differs_between_servers(run_inside, preloaded):
     await preloaded()
     program = (

@@ -31,8 +31,8 @@ MESSAGE = 4096  # bytes; no message over the gate is longer
 DESCRIPTORS = 16
 READABLE = 0o022
 MOUNT, CGROUP, UTS, IPC, USER, PID = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000
-SETGID, SETUID, SETPCAP, SYS_CHROOT, SYS_ADMIN = 6, 7, 8, 18, 21
-NEEDED = (SETGID, SETUID, SETPCAP, SYS_CHROOT, SYS_ADMIN)
+READ_SEARCH, SETGID, SETUID, SETPCAP, SYS_CHROOT, SYS_ADMIN = 2, 6, 7, 8, 18, 21
+NEEDED = (READ_SEARCH, SETGID, SETUID, SETPCAP, SYS_CHROOT, SYS_ADMIN)  # the environment may be in a private place
 SET_DUMPABLE, DROP_BOUNDING, NO_NEW_PRIVILEGES, AMBIENT, AMBIENT_CLEAR = 4, 24, 38, 47, 4
 CAPABILITIES_VERSION = 0x20080522
 READ_BEFORE_PYTHON = ("GLIBC_TUNABLES", "LANG", "LC_", "LD_", "MALLOC_", "OPENSSL_", "TZ")
@@ -130,6 +130,7 @@ def join(plan: dict[str, Any], gate: int, sandbox: int, groups: list[int]) -> No
 
     From here to `drop_rights` nothing may be imported or opened: the files are the sandbox's, the rights not yet.
     """
+    control(SET_DUMPABLE, 0)  # nobody may trace joiner and guard, or read their memory
     for group in groups:
         os.write(group, b"0")
         os.close(group)
@@ -175,7 +176,7 @@ def part_from_guard(gate: int) -> None:
             os._exit(0)
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         os.setsid()
-        control(SET_DUMPABLE, 1)  # as after an exec; else /proc/self would be root's. The guard stays untouchable.
+        control(SET_DUMPABLE, 1)  # as after an exec; else /proc/self would be root's
         return
     os.write(gate, json.dumps({"server": server}).encode())
     if not os.read(gate, MESSAGE):
