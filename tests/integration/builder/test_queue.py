@@ -4,6 +4,7 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from heliostat_core.contracts.builds import PlanView
 from sqlalchemy import text
 
 from tests.integration.builder.conftest import SESSIONS, build, follow, wait_until
@@ -166,3 +167,36 @@ async def test_a_log_is_resumed_where_it_was_left(builder, git, ada):
     text_log = await builder.get(path, headers={**ada, "Accept": "text/plain"})
     assert text_log.text.splitlines() == [line["text"] for line in lines]
     assert (await builder.get(f"{path}?after=x", headers=ada)).json()["code"] == "bad_event_id"
+
+
+async def test_builds_are_listed_page_by_page(builder, ada, admin, database):
+    texts = dict.fromkeys(PlanView.model_fields, "x")
+    plan = PlanView.model_validate({**texts, "decision": "full", "config_files": [], "warnings": []}).model_dump_json()
+    async with database.transaction() as connection:
+        await connection.execute(_SIX_BUILDS, {"plan": plan})
+        statement = text("SELECT id::text FROM builds WHERE requested_by = 'eve'")
+        others = (await connection.execute(statement)).scalar_one()
+
+    async def list_(headers, **parameters):
+        answer = await builder.get("api/v1/builds", params={"limit": 2, **parameters}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return [build["id"] for build in answer.json()]
+
+    for headers, number in ((ada, 5), (admin, 6)):
+        pages: list[list[str]] = []
+        before: dict[str, str] = {}
+        while page := await list_(headers, **before):
+            pages.append(page)
+            before = {"before": page[-1]}
+        assert [len(page) for page in pages] == [2, 2, number - 4]
+        assert [build for page in pages for build in page] == await list_(headers, limit=10)
+    assert await list_(ada, before=others) == []
+
+
+_SIX_BUILDS = text("""
+INSERT INTO builds (id, image_id, state, repo, plan, requested_by, requesters, created_at)
+SELECT gen_random_uuid(), n::text, 'failed', 'r', CAST(:plan AS jsonb), who, ARRAY[who],
+       TIMESTAMPTZ '2026-11-23' + n / 2 * interval '1 minute'
+FROM generate_series(1, 6) AS n, LATERAL (SELECT CASE n WHEN 3 THEN 'eve' ELSE 'ada' END) AS asked (who)
+""")
+"""Two at a time, but for the first and the last."""

@@ -49,6 +49,19 @@ async def test_a_fresh_installation_has_the_default_policy_as_version_one(
     assert [(version["version"], version["source"]) for version in answer["versions"]] == [(1, DEFAULT)]
 
 
+async def test_versions_are_listed_page_by_page(policy: httpx.AsyncClient, admin: Headers) -> None:
+    for count in (1, 2, 3):
+        assert (await put(policy, admin, with_servers(count))).status_code == 200
+
+    async def list_(**params: int) -> tuple[int, list[int]]:
+        answer = (await policy.get("api/v1/policies", headers=admin, params=params)).json()
+        return answer["in_force"], [version["version"] for version in answer["versions"]]
+
+    assert await list_(limit=2) == (4, [4, 3])
+    assert await list_(limit=2, before=3) == (4, [2, 1])
+    assert await list_(before=1) == (4, [])
+
+
 async def test_the_effective_policy_has_the_values_of_the_design(policy: httpx.AsyncClient, ada: Headers) -> None:
     view = await effective(policy, ada)
     assert view["rules"] == {

@@ -26,6 +26,7 @@ class OtherServices:
         self.changes: list[Any] = []
         self.builds: list[BuildView] = []
         self.environments: list[EnvironmentView] = []
+        self.sources = list(SOURCES)
         builder, policy = "/services/builder/api/v1", "/services/policy/api/v1"
         world.builder.app.get(f"{builder}/builds")(self._list_builds)
         world.builder.app.get(f"{builder}/builds/{{build_id}}")(self._read_build)
@@ -37,9 +38,10 @@ class OtherServices:
     def _hear(self, request: Request) -> None:
         self.tokens.append(request.headers.get("authorization"))
 
-    async def _list_builds(self, request: Request) -> list[BuildView]:
+    async def _list_builds(self, request: Request, limit: int, before: UUID | None = None) -> list[BuildView]:
         self._hear(request)
-        return self.builds
+        first = next((place for place, build in enumerate(self.builds, start=1) if build.id == before), 0)
+        return self.builds[first : first + limit]
 
     async def _read_build(self, request: Request, build_id: UUID) -> BuildView:
         self._hear(request)
@@ -49,13 +51,15 @@ class OtherServices:
         self._hear(request)
         return self.environments
 
-    async def _list_policies(self, request: Request) -> Any:
+    async def _list_policies(self, request: Request, limit: int, before: int = 2**31 - 1) -> Any:
         self._hear(request)
         versions = [
             {"version": number, "changed_at": NOW, "changed_by": "root", "comment": "", "source": source}
-            for number, source in enumerate(SOURCES, start=1)
+            for number, source in enumerate(self.sources, start=1)
+            if number < before
         ]
-        return {"in_force": 2, "versions": [{**version, "document": None} for version in reversed(versions)]}
+        newest = [{**version, "document": None} for version in reversed(versions)][:limit]
+        return {"in_force": len(self.sources), "versions": newest}
 
     async def _put_policy(self, request: Request) -> Any:
         self._hear(request)
@@ -137,6 +141,32 @@ async def test_a_build_with_its_log_as_text(world: World, service: Service, othe
     assert '<span id="L3">' in after
     assert '<span id="L1">' not in after
     assert set(others.tokens) == {"Bearer token-of-root"}
+
+
+async def test_builds_and_policies_page_by_page(world: World, service: Service, others: OtherServices) -> None:
+    alice = world.add_user("alice")
+    launch = await service.client.post("api/v1/launches", json={"repo": "ska/demo"}, headers=alice)
+    plan = PlanView.model_validate(launch.json()["plan"])
+    links = BuildLinks(self="", log="")
+    for _ in range(101):
+        others.builds.append(
+            BuildView(id=uuid4(), state=BuildState.FAILED, plan=plan, requested_by="alice", created_at=NOW, links=links)
+        )
+    others.sources = [f"default: {{cpu: {number}}}\n" for number in range(1, 103)]
+    sign_in(world, service, "root", admin=True)
+    first = (await service.client.get("admin/builds?state=failed")).text
+    older = f"repo=&amp;state=failed&amp;before={others.builds[99].id}"
+    assert f'href="?{older}"' in first
+    assert str(others.builds[100].id) not in first
+    rest = (await service.client.get(f"admin/builds?{older.replace('&amp;', '&')}")).text
+    assert str(others.builds[100].id) in rest
+    assert "Older builds" not in rest
+    assert 'href="?before=3"' in (await service.client.get("admin/policies")).text
+    oldest = (await service.client.get("admin/policies?before=3")).text
+    assert "Version 2<" in oldest
+    assert "Older versions" not in oldest
+    assert "policies.js" not in oldest, "what can be changed is the newest"
+    assert "<ins>+default: {cpu: 2}</ins>" in (await service.client.get("admin/policies/2")).text
 
 
 async def test_environments_say_when_they_were_used(world: World, service: Service, others: OtherServices) -> None:

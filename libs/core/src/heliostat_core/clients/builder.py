@@ -47,10 +47,11 @@ class BuilderClient(PeerClient):
         return BuildView.model_validate(await self.request("GET", f"{_BUILDS}/{build_id}", on_behalf_of=user))
 
     async def list_builds(
-        self, *, token: str, repo: str | None, state: BuildState | None, most: int
+        self, *, token: str, repo: str | None, state: BuildState | None, before: UUID | None, most: int
     ) -> list[BuildView]:
-        """List the builds that the owner of a token may see, the latest first."""
-        params = {"limit": str(most)} | ({"repo": repo} if repo else {}) | ({"state": state.value} if state else {})
+        """List the builds that the owner of a token may see, the latest first; ``before`` goes on after one of them."""
+        given = {"repo": repo, "state": state and state.value, "before": before and str(before), "limit": str(most)}
+        params = {name: value for name, value in given.items() if value}
         return [
             BuildView.model_validate(item) for item in await self.request("GET", _BUILDS, params=params, token=token)
         ]

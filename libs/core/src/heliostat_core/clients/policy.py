@@ -33,9 +33,10 @@ class PolicyClient(PeerClient):
         answer = await self.request("POST", "api/v1/decisions/idle", json=request.model_dump(mode="json"))
         return IdleDecisions.model_validate(answer)
 
-    async def list_policies(self, *, token: str, most: int) -> PolicyVersionsView:
-        """List the policy in force and those before it, for an administrator's token."""
-        answer = await self.request("GET", "api/v1/policies", params={"limit": str(most)}, token=token)
+    async def list_policies(self, *, token: str, before: int | None = None, most: int) -> PolicyVersionsView:
+        """List versions of the policy, or those before one, the newest first, for an administrator's token."""
+        params = {"limit": str(most)} | ({} if before is None else {"before": str(before)})
+        answer = await self.request("GET", "api/v1/policies", params=params, token=token)
         return PolicyVersionsView.model_validate(answer)
 
     async def put_policy(self, change: PolicyChange, *, token: str) -> PolicyChangeView:

@@ -75,9 +75,10 @@ async def get_builds(
     process: Process,
     repo: Annotated[str | None, Query(max_length=2000, description="canonical URL, as in a plan")] = None,
     state: BuildState | None = None,
+    before: Annotated[UUID | None, Query(description="only those that follow this build in the list")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> list[BuildView]:
-    builds = await services.builds.list_(by=caller, repository=repo, state=state, most=limit)
+    builds = await services.builds.list_(by=caller, repository=repo, state=state, before=before, most=limit)
     return [build_view(build, process) for build in builds]
 
 

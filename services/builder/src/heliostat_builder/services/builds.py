@@ -80,11 +80,15 @@ class BuildService:
             raise NotFoundError(what="build", key=str(build_id))
         return build
 
-    async def list_(self, *, by: Requester, repository: str | None, state: BuildState | None, most: int) -> list[Build]:
-        """List the builds the caller may see, the latest first."""
+    async def list_(
+        self, *, by: Requester, repository: str | None, state: BuildState | None, before: UUID | None, most: int
+    ) -> list[Build]:
+        """List the builds the caller may see, the latest first; ``before`` goes on after one of them."""
         user = None if by.sees_all else by.user
         async with self._database.transaction() as connection:
-            return await self._builds.list_(connection, user=user, repository=repository, state=state, most=most)
+            return await self._builds.list_(
+                connection, user=user, repository=repository, state=state, before=before, most=most
+            )
 
     async def cancel(self, build_id: UUID, *, by: Requester) -> Build:
         """Cancel a build: it ends in this transaction, and whoever works on it is told and has no right to go on.

@@ -10,7 +10,7 @@ from heliostat_core.contracts.model import ErrorView
 from heliostat_core.eventstore import EventStore, NewEvent, Recorded
 from heliostat_core.ids import StreamId, build_stream, environment_stream
 from heliostat_core.schema import build_log_lines, builds, environments, events, sessions, work_items
-from sqlalchemy import Select, Text, delete, func, insert, select, text
+from sqlalchemy import Select, Text, delete, func, insert, select, text, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -84,12 +84,21 @@ class BuildStorage:
         user: str | None,
         repository: str | None,
         state: BuildState | None,
+        before: UUID | None,
         most: int,
     ) -> list[Build]:
-        """List builds, the latest first; ``user`` limits them to those the user asked for."""
-        statement = select(builds).order_by(builds.c.created_at.desc(), builds.c.id).limit(most)
+        """List builds, the latest first; ``user`` limits them, and what ``before`` may be, to those the user asked for.
+
+        After a build that is not there follows nothing.
+        """
+        statement = select(builds).order_by(builds.c.created_at.desc(), builds.c.id.desc()).limit(most)
+        last = builds.alias()
+        place = select(last.c.created_at, last.c.id).where(last.c.id == before)
         if user is not None:
             statement = statement.where(builds.c.requesters.contains([user]))
+            place = place.where(last.c.requesters.contains([user]))
+        if before is not None:
+            statement = statement.where(tuple_(builds.c.created_at, builds.c.id) < place.scalar_subquery())
         if repository is not None:
             statement = statement.where(builds.c.repo == repository)
         if state is not None:

@@ -67,12 +67,17 @@ async def _read_body(request: Request) -> bytes:
     responses=documented(DatabaseUnavailableError),
 )
 async def get_policies(
-    *, request: Request, _: AdminCaller, services: Services, limit: Annotated[int, Query(ge=1, le=100)] = 20
+    *,
+    request: Request,
+    _: AdminCaller,
+    services: Services,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1, description="only versions before this one")] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> PolicyVersionsView | Response:
     if any(kind in request.headers.get("accept", "") for kind in _YAML):
         policy = services.policies.in_force
         return PlainTextResponse(policy.source, media_type="text/yaml", headers={"ETag": f'"{policy.version}"'})
-    return await services.policies.list_versions(most=limit)
+    return await services.policies.list_versions(before=before, most=limit)
 
 
 @router.put(

@@ -126,10 +126,10 @@ class PolicyService:
             self._log.info("policy changed", version=version, by=by, excesses=len(effects.excesses))
         return PolicyChangeView(version=version, changed=changed, dry_run=change.dry_run, effects=effects)
 
-    async def list_versions(self, *, most: int) -> PolicyVersionsView:
-        """List versions, newest first."""
+    async def list_versions(self, *, before: int | None, most: int) -> PolicyVersionsView:
+        """List versions, or those before one, newest first."""
         async with self._database.transaction() as connection:
-            stored = await self._policies.list_newest(connection, most=most)
+            stored = await self._policies.list_newest(connection, before=before, most=most)
         versions = [await _to_view(policy) for policy in stored]
         return PolicyVersionsView(in_force=self.in_force.version, versions=versions)
 

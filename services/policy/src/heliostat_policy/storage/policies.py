@@ -26,9 +26,13 @@ class PolicyStorage:
         """Read the newest version; 0 where there is none."""
         return int((await connection.execute(select(func.coalesce(func.max(policies.c.version), 0)))).scalar_one())
 
-    async def list_newest(self, connection: AsyncConnection, *, most: int) -> list[StoredPolicy]:
-        """List versions, newest first."""
+    async def list_newest(
+        self, connection: AsyncConnection, *, before: int | None = None, most: int
+    ) -> list[StoredPolicy]:
+        """List versions, or those before one, newest first."""
         statement = select(policies).order_by(policies.c.version.desc()).limit(most)
+        if before is not None:
+            statement = statement.where(policies.c.version < before)
         return [_to_stored(row) for row in await connection.execute(statement)]
 
     async def append(

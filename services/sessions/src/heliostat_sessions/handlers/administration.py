@@ -10,7 +10,7 @@ import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 from heliostat_core.contracts.builds import BuildState
 from heliostat_core.contracts.policy import PolicyVersionView
@@ -26,6 +26,7 @@ router = APIRouter(prefix="/admin", include_in_schema=False, route_class=PageRou
 
 _PAGE = 100
 _LOG_PAGE = 1000
+_MOST_VERSION = 2**31 - 1
 _COLOURS = re.compile(r"\x1b\[[0-9;:]*m")
 _DIRECTIONS = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _CONTROLS = {code: 0x2400 + code for code in range(0x20) if chr(code) != "\t"}
@@ -67,12 +68,13 @@ async def get_builds_page(
     services: Services,
     repo: Text = "",
     state: Text = "",
+    before: UUID | None = None,
 ) -> Response:
     wanted = BuildState(state) if state in set(BuildState) else None
-    builds = await services.administration.list_builds(token=token, repo=repo or None, state=wanted, most=_PAGE)
-    return render(
-        request, "admin_builds.html", builds=builds, most=_PAGE, repo=repo, state=wanted, states=list(BuildState)
+    page = await services.administration.list_builds(
+        token=token, repo=repo or None, state=wanted, before=before, most=_PAGE
     )
+    return render(request, "admin_builds.html", page=page, repo=repo, state=wanted, states=list(BuildState))
 
 
 @router.get("/builds/{build_id}")
@@ -131,14 +133,27 @@ async def get_timeline_page(  # one parameter per filter
 
 
 @router.get("/policies")
-async def get_policies_page(*, request: Request, token: AdminToken, services: Services) -> Response:
-    policies = await services.administration.list_policies(token=token)
-    return render(request, "admin_policies.html", policies=policies)
+async def get_policies_page(
+    *,
+    request: Request,
+    token: AdminToken,
+    services: Services,
+    before: Annotated[int | None, Query(ge=1, le=_MOST_VERSION)] = None,
+) -> Response:
+    page = await services.administration.list_policies(token=token, before=before, most=_PAGE)
+    return render(request, "admin_policies.html", policies=page.policies, last=page.last, first=before is None)
 
 
 @router.get("/policies/{version}")
-async def get_policy_page(*, request: Request, token: AdminToken, services: Services, version: int) -> Response:
-    policies = await services.administration.list_policies(token=token)
+async def get_policy_page(
+    *,
+    request: Request,
+    token: AdminToken,
+    services: Services,
+    version: Annotated[int, Path(ge=1, lt=_MOST_VERSION)],
+) -> Response:
+    page = await services.administration.list_policies(token=token, before=version + 1, most=2)
+    policies = page.policies
     by_version = {policy.version: policy for policy in policies.versions}
     if version not in by_version:
         raise NotFoundError(what="policy version", key=str(version))

@@ -18,8 +18,6 @@ from ..storage.log_lines import LogLineStorage
 from ..storage.sessions import SessionStorage
 from .forecasts import forecast_stops
 
-_VERSIONS = 100  # the policy service gives no more at once
-
 
 @dataclass(frozen=True, slots=True)
 class SessionsPage:
@@ -27,6 +25,22 @@ class SessionsPage:
 
     sessions: list[SessionView]
     last: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildsPage:
+    """Builds, the latest first, and after which the next page begins, if there is one."""
+
+    builds: list[BuildView]
+    last: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesPage:
+    """Versions of the policy, the newest first, and before which the next page begins, if there is one."""
+
+    policies: PolicyVersionsView
+    last: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +89,11 @@ class AdministrationService:
         return LogPage(lines=page, last=page[-1].number if len(found) > most else None)
 
     async def list_builds(
-        self, *, token: str, repo: str | None, state: BuildState | None, most: int
-    ) -> list[BuildView]:
+        self, *, token: str, repo: str | None, state: BuildState | None, before: UUID | None, most: int
+    ) -> BuildsPage:
         """List builds, the latest first."""
-        return await self._builder.list_builds(token=token, repo=repo, state=state, most=most)
+        found = await self._builder.list_builds(token=token, repo=repo, state=state, before=before, most=most + 1)
+        return BuildsPage(builds=found[:most], last=found[most - 1].id if len(found) > most else None)
 
     async def read_build(self, build_id: UUID, *, token: str) -> BuildView:
         """Read one build."""
@@ -92,9 +107,11 @@ class AdministrationService:
         """List environments, the latest first."""
         return await self._builder.list_environments(token=token)
 
-    async def list_policies(self, *, token: str) -> PolicyVersionsView:
-        """List the policy in force and those before it."""
-        return await self._policy.list_policies(token=token, most=_VERSIONS)
+    async def list_policies(self, *, token: str, before: int | None, most: int) -> PoliciesPage:
+        """List versions of the policy, the newest first; their numbers have no gaps."""
+        found = await self._policy.list_policies(token=token, before=before, most=most)
+        last = found.versions[-1].version if found.versions else 1
+        return PoliciesPage(policies=found, last=last if last > 1 else None)
 
     async def put_policy(self, change: PolicyChange, *, token: str) -> PolicyChangeView:
         """Put a policy in force, or say what it would change."""
