@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from heliostat_runtime import ContentStore, Limits, Servers
@@ -112,7 +113,7 @@ def preloaded(servers, environment, specify, fork_servers):
 def read_fork(state, volume):
     """Read how the last server came to be."""
 
-    def read() -> dict:
+    def read() -> dict[str, Any]:
         lines = (state / "run/servers" / volume.volume_id / "report").read_text().splitlines()
         return next(fork for line in lines if (fork := json.loads(line).get("fork")) is not None)
 

@@ -34,9 +34,9 @@ def _import_handlers() -> None:
 def _import_extensions() -> None:
     """Import the extensions that the environment enables; what is wrong with one, the server finds and says."""
     configured = ExtensionConfigManager(read_config_path=[str(Path(sys.prefix, "etc/jupyter"))])
-    for name, enabled in configured.get_jpserver_extensions().items():
+    for name, enabled in configured.get_jpserver_extensions().items():  # type: ignore[no-untyped-call]
         if enabled:
-            ExtensionPackage(name=name, enabled=True)
+            ExtensionPackage(name=name, enabled=True)  # type: ignore[no-untyped-call]
     for name in _LOADED_BY_EXTENSIONS:
         importlib.import_module(name)
 
