@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from heliostat_local.base_environment import BaseEnvironment
 
+from tests.integration.hub.containers import ContainerStack, running_container_stack
 from tests.integration.hub.stack import CHECKOUT, Peers, Stack
 
 
@@ -27,6 +28,15 @@ def stack(base_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     peers = Peers()
     running = Stack(state=tmp_path_factory.mktemp("state"), base_environment=base_environment, peers=peers)
     with peers.running(), running.running():
+        yield running
+
+
+@pytest.fixture(scope="session")
+def container_stack(lab_image: str) -> Iterator[ContainerStack]:
+    """A running hub whose servers are containers."""
+    if os.getuid() != 0:
+        pytest.skip("limits of storage and rules of the network need root")
+    with running_container_stack(lab_image) as running:
         yield running
 
 

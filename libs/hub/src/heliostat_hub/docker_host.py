@@ -156,11 +156,12 @@ def name_instance(config: HubConfig) -> str:
 async def _find_facts(config: HubConfig) -> DockerFacts:
     async with Engine.open(config.engine_url) as engine:
         await _wait_for_engine(engine)
+        servers = ServerContainers(engine, instance=name_instance(config))
+        await servers.remove_helpers(older_than=timedelta(0))  # of a hub that was killed: there is one at a time
         containers = Containers(engine)
         network = await Networks(engine).read(config.network or "")
         image = await Images(engine).read(config.default_image or "")
         loops, obstacle = await _try_loops(config, containers, image)
-        servers = ServerContainers(engine, instance=name_instance(config))
         blocked = await has_rules(containers, network, image=image.digest, labels=servers.helper_labels)
         platform = await servers.fill_platform(image=image.digest, path=PLATFORM) if _has_platform(image) else None
         async with engine.call("say what it is") as docker:
@@ -174,7 +175,7 @@ async def _find_facts(config: HubConfig) -> DockerFacts:
 
 
 def _has_platform(image: Image) -> bool:
-    return BASE_LABEL in image.labels
+    return bool(image.labels.get(BASE_LABEL))
 
 
 async def _wait_for_engine(engine: Engine) -> None:

@@ -19,13 +19,15 @@ PLATFORM = "/opt/heliostat/platform"
 _USER = "1000:1000"
 _STOP_SIGNAL = "SIGTERM"
 _LOG = {"type": "json-file", "config": {"max-size": "1m", "max-file": "2"}}  # of the host's disk, which no rule limits
-_MEMORY_DIRECTORIES = ("/tmp", "/var/tmp", "/run")  # noqa: S108  what programs must be able to write besides the home
+_TEMPORARY = {"/tmp": 0.5, "/var/tmp": 0.25, "/run": 0.05}  # noqa: S108
+"""What programs must be able to write besides the home, with the part of the memory that it may take: a program that
+fills one is told so, while a full memory has the kernel end the server."""
 
 
 def build_server_command(labels: Mapping[str, str], *, origins: Sequence[str] = ()) -> list[str]:
     """Build the command: of our own environment in the image where it has one, else of the image's JupyterHub."""
     base = labels.get(BASE_LABEL)
-    if base is not None:
+    if base:
         return list(build_command(Path(base), origins=origins))
     return ["jupyterhub-singleuser", *build_options(origins=origins)]
 
@@ -38,7 +40,7 @@ def build_platform_variables(labels: Mapping[str, str], variables: Mapping[str, 
     variables
         The image's own, which keep their values behind ours.
     """
-    if BASE_LABEL in labels:
+    if labels.get(BASE_LABEL):
         return {}
     additions = {"PYTHONPATH": f"{PLATFORM}/site", "JUPYTER_CONFIG_PATH": f"{PLATFORM}/etc/jupyter"}
     return {name: ":".join(filter(None, (ours, variables.get(name)))) for name, ours in additions.items()}
@@ -63,13 +65,13 @@ def build_host_options(rules: Rules, *, writable_image: bool) -> dict[str, Any]:
     The image is read-only, since its writable layer would be storage without a limit; temporary files are memory,
     which counts as the server's.
     """
-    temporary = f"rw,exec,nosuid,nodev,mode=1777,size={rules.memory}"
+    options = "rw,exec,nosuid,nodev,mode=1777"
     return {
         "memswap_limit": rules.memory,  # of both together: no swap
         "pids_limit": PROCESS_LIMIT,
-        "shm_size": rules.memory,
+        "shm_size": rules.memory // 2,
         "read_only": not writable_image,
-        "tmpfs": dict.fromkeys(_MEMORY_DIRECTORIES, temporary),
+        "tmpfs": {path: f"{options},size={int(rules.memory * part)}" for path, part in _TEMPORARY.items()},
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "ipc_mode": "private",
