@@ -78,7 +78,8 @@ lint: init-dev ## check style, formatting and the import rules
 types: init-dev ## check the types
 	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src tests benchmarks)
 
-test: init-dev test-packages lint types test-js ## everything CI checks: style, types and all tests
+test: init-dev test-packages ## everything CI checks: style, types and all tests
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-images lint types test-js
 	@$(MAKE) --no-print-directory --keep-going --jobs=3 e2e test-first test-second
 
 # Two halves of about the same length, since one after the other they take half an hour.
@@ -89,6 +90,11 @@ test-first: init-dev
 
 test-second: init-dev
 	$(PYTEST) $(filter-out $(FIRST_HALF),$(wildcard tests/integration/*)) $(ARGS)
+
+# The images that tests on a container engine begin with; made once per machine, in minutes where nothing is there yet.
+.PHONY: test-images
+test-images: init-dev
+	@$(BIN)/python -m tests.support.engine
 
 test-unit: init-dev ## the tests that start nothing
 	$(PYTEST) tests/unit $(ARGS)

@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,9 +50,19 @@ def _make(*command: str, **environment: str) -> str:
     return made.stdout.split()[-1]
 
 
+def main() -> None:
+    """Make all of them, or say why not."""
+    obstacle = find_obstacle()
+    sys.stdout.write(f"heliostat: {obstacle or f'tests have {make_lab_image(make_base_image())}'}\n")
+
+
 @contextmanager
 def _locked() -> Iterator[None]:
     # Two test sessions at once would make the same image twice.
     with Path(tempfile.gettempdir(), "heliostat-test-images.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+if __name__ == "__main__":
+    main()
