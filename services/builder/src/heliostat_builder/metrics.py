@@ -13,7 +13,7 @@ from .domain.builds import Build
 from .domain.census import Census, Space
 from .domain.retention import Candidate
 
-PHASES = ("fetch", "solve", "install", "postbuild", "publish", "content")
+PHASES = ("fetch", "solve", "install", "postbuild", "compile", "build", "publish", "content")
 PROVIDERS = ("gh", "gist", "gl", "zenodo", "figshare", "hydroshare", "dataverse", "ckan", "git")
 FAILURES = (
     "base_image_missing",
@@ -37,6 +37,7 @@ FAILURES = (
     "out_of_disk",
     "out_of_memory",
     "postbuild_failed",
+    "push_failed",
     "push_failed",
     "push_not_verified",
     "registry_denied",

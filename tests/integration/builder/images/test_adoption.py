@@ -33,4 +33,3 @@ async def test_a_killed_builders_container_is_adopted_with_every_line_once(setti
     assert [text for text in texts if text.startswith("step ")] == [f"step {number}" for number in range(1, 9)]
     assert [text for text in texts if text.startswith("Container ")] == [f"Container {before[0].name}"]
     assert run_in(built["image"], "cat", "steps.txt").split() == [str(number) for number in range(1, 9)]
-

@@ -6,12 +6,12 @@ from heliostat_containers import Containers
 from tests.integration.builder.conftest import build, follow, wait_until
 
 TAKES_MEMORY = "python3 -c 'x = bytearray(2 * 10**9); print(len(x))'\n"
-WRITES = "dd if=/dev/zero of=big bs=1M count=600 2>/dev/null; sleep 60\n"
+WRITES = "dd if=/dev/zero of=big bs=1M count=400 2>/dev/null; sleep 60\n"
 CASES = {
     "memory": (TAKES_MEMORY, {"build_memory": "600MiB"}, "out_of_memory"),
     "silence": ("sleep 60\n", {"build_silence_deadline": "5s"}, "build_silent"),
-    "deadline": ("while true; do echo on; sleep 1; done\n", {"build_deadline": "12s"}, "deadline_exceeded"),
-    "disk": (WRITES, {"build_size": "500MiB"}, "out_of_disk"),
+    "deadline": ("while true; do echo on; sleep 1; done\n", {"build_deadline": "8s"}, "deadline_exceeded"),
+    "disk": (WRITES, {"build_size": "300MiB"}, "out_of_disk"),
     "failure": ("echo no sky today; exit 3\n", {}, "postbuild_failed"),
 }
 

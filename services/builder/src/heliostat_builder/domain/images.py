@@ -40,6 +40,7 @@ _POINTS_INSIDE = re.compile(
     """,
     re.MULTILINE | re.VERBOSE,
 )
+_ADD = re.compile(r"^\s*(?:ONBUILD\s+)?ADD\s+(.*)$", re.MULTILINE | re.IGNORECASE)
 _JULIA_PROJECTS = {"Project.toml", "JuliaProject.toml"}
 _PACKAGE = re.compile(r"^uuid\s*=", re.MULTILINE)
 """What a Julia project has that is itself a package, so that its own files are loaded."""
@@ -104,7 +105,7 @@ def build_image_plan(
         start=configuration.start or None,
         config_files=tuple(dict.fromkeys([*named, *configuration.files, *requirements.files])),
         warnings=tuple(list_warnings(configuration, requirements, files)),
-        urls=tuple(requirements.urls),
+        urls=(*requirements.urls, *_list_added(configuration, files)),
         image=image,
     )
 
@@ -205,6 +206,22 @@ def _find_forcing(configuration: Configuration, files: Mapping[str, bytes], requ
         if _POINTS_INSIDE.search(text) or (name in _JULIA_PROJECTS and _PACKAGE.search(text)):
             return path
     return None
+
+
+def _list_added(configuration: Configuration, files: Mapping[str, bytes]) -> list[str]:
+    """List the addresses a Dockerfile adds files from: the engine itself fetches them, from where it is."""
+    path = configuration.foreign.file if configuration.foreign else ""
+    if path.rpartition("/")[2] != "Dockerfile":
+        return []
+    text = re.sub(r"[\\`][ \t]*\r?\n", " ", decode_text(files[path]))  # either may continue a line
+    added = [found[1] for found in _ADD.finditer(text)]
+    if any("$" in sources for sources in added):
+        raise UnsupportedConfigurationError(
+            file=path,
+            reason="ADD uses a variable, so that it cannot be told where it fetches from",
+            remedy="Write the address itself, or use COPY, or RUN with curl.",
+        )
+    return [address.strip("\"',[]") for sources in added for address in sources.split() if "://" in address]
 
 
 def _read_requirements(configuration: Configuration, files: Mapping[str, bytes]) -> tuple[Requirements, str | None]:

@@ -22,6 +22,7 @@ from ..needs import Needs
 from .naming import Names
 from .repo2docker_recipe import Repo2DockerRecipe, Repo2DockerSettings
 from .runtime import DockerRuntime, Recipes
+from .space import SpaceGuard
 from .steps import StepLimits, Steps
 from .toolbox import Toolbox
 from .uv_recipe import UvRecipe, UvSettings
@@ -34,7 +35,7 @@ async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(Engine.open(config.engine_url))
         names = Names(config.instance or instance_name(config.state_directory))
-        steps = _make_steps(config, engine, names)
+        steps = _make_steps(needs, engine, names)
         yield DockerRuntime(
             names=names,
             toolbox=Toolbox(
@@ -47,10 +48,11 @@ async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
             store=await _open_store(config, engine, stack),
             steps=steps,
             recipes=Recipes(
-                uv=_make_uv(config, engine, names, steps), repo2docker=_make_repo2docker(config, engine, names)
+                uv=_make_uv(config, engine, names, steps), repo2docker=_make_repo2docker(needs, engine, names)
             ),
             mirrors=needs.mirrors,
             workplaces=WorkplaceStorage(shared=config.state_directory / "staging", own_uid=False),
+            metrics=needs.metrics,
         )
 
 
@@ -67,17 +69,22 @@ async def _open_store(config: BuilderConfig, engine: Engine, stack: AsyncExitSta
     return RegistryImageStore(engine=engine, registry=registry)
 
 
-def _make_steps(config: BuilderConfig, engine: Engine, names: Names) -> Steps:
+def _make_steps(needs: Needs, engine: Engine, names: Names) -> Steps:
+    config = needs.config
     limits = StepLimits(
         cpus=config.build_cpus,
         memory=config.build_memory,
         processes=config.build_processes,
-        size=config.build_size,
-        free_space=config.minimum_free_space,
         silence=config.build_silence_deadline,
         network=config.build_network,
     )
-    return Steps(engine=engine, names=names, limits=limits, disks=(config.state_directory,))
+    space = SpaceGuard(
+        engine=engine,
+        size=config.build_size,
+        free_space=config.minimum_free_space,
+        disks=(config.state_directory,),
+    )
+    return Steps(engine=engine, names=names, limits=limits, space=space, metrics=needs.metrics)
 
 
 def _make_uv(config: BuilderConfig, engine: Engine, names: Names, steps: Steps) -> UvRecipe:
@@ -90,7 +97,8 @@ def _make_uv(config: BuilderConfig, engine: Engine, names: Names, steps: Steps) 
     return UvRecipe(engine=engine, names=names, steps=steps, settings=settings)
 
 
-def _make_repo2docker(config: BuilderConfig, engine: Engine, names: Names) -> Repo2DockerRecipe:
+def _make_repo2docker(needs: Needs, engine: Engine, names: Names) -> Repo2DockerRecipe:
+    config = needs.config
     settings = Repo2DockerSettings(
         url=config.engine_url or DEFAULT_URL,
         base=config.repo2docker_base_image,
@@ -99,4 +107,4 @@ def _make_repo2docker(config: BuilderConfig, engine: Engine, names: Names) -> Re
         network=config.build_network,
         silence=config.build_silence_deadline,
     )
-    return Repo2DockerRecipe(engine=engine, names=names, settings=settings)
+    return Repo2DockerRecipe(engine=engine, names=names, settings=settings, metrics=needs.metrics)

@@ -19,6 +19,7 @@ from ...domain.configuration import list_interesting
 from ...domain.failures import explain_build_failure
 from ...domain.loglines import LineSplitter
 from ...errors import BuildFailedError, UnsupportedConfigurationError
+from ...metrics import BuilderMetrics
 from ...services.runtime import Attempt
 from ...storage.commands import kill_group
 from .errors import translated
@@ -47,7 +48,8 @@ class Repo2DockerSettings:
 class Repo2DockerRecipe:
     """Makes images of environments, or of whole repositories."""
 
-    def __init__(self, *, engine: Engine, names: Names, settings: Repo2DockerSettings) -> None:
+    def __init__(self, *, engine: Engine, names: Names, settings: Repo2DockerSettings, metrics: BuilderMetrics) -> None:
+        self._metrics = metrics
         self._names = names
         self._images = Images(engine)
         self._settings = settings
@@ -67,11 +69,12 @@ class Repo2DockerRecipe:
         BuildFailedError
             What failed, as far as the output says.
         """
-        await asyncio.to_thread(_check_links, tree)
+        await asyncio.to_thread(check_links, tree)
         name = self._names.environment(attempt.files.environment_id)
         argv = await asyncio.to_thread(self._prepare, attempt, name, tree, workplace)
         last: deque[str] = deque(maxlen=_REMEMBERED)
-        status = await self._run(argv, workplace, attempt, last)
+        with self._metrics.phases.labels(PHASE).time():
+            status = await self._run(argv, workplace, attempt, last)
         if status:
             raise explain_build_failure(list(last), status=status, memory=self._settings.memory)
         await attempt.log.flush()  # the last moment to learn that the lease was lost
@@ -148,7 +151,7 @@ class Repo2DockerRecipe:
                 return
 
 
-def _check_links(tree: Path) -> None:
+def check_links(tree: Path) -> None:
     """Refuse links out of the repository where repo2docker reads: it reads them on this host, not in a container."""
     root = tree.resolve()
     for name in list_interesting():

@@ -15,6 +15,7 @@ from ...domain.images import build_image_plan, build_tools_key
 from ...domain.plans import FilesPlan
 from ...domain.providers import Revision
 from ...errors import BuildFailedError, EngineAwayError
+from ...metrics import BuilderMetrics
 from ...services.runtime import Attempt, Decision, Runtime, Tree
 from ...storage.mirrors import MirrorStorage
 from ...storage.workplaces import WorkplaceStorage
@@ -49,7 +50,9 @@ class DockerRuntime(Runtime):
         recipes: Recipes,
         mirrors: MirrorStorage,
         workplaces: WorkplaceStorage,
+        metrics: BuilderMetrics,
     ) -> None:
+        self._metrics = metrics
         self._names = names
         self._toolbox = toolbox
         self._images = images
@@ -95,7 +98,8 @@ class DockerRuntime(Runtime):
         try:
             if attempt.todo is PlanDecision.FULL:
                 await self._make_environment(attempt, root)
-            reference = await self._publish(attempt, root)
+            with self._metrics.phases.labels("content").time():
+                reference = await self._publish(attempt, root)
         finally:
             await self._workplaces.delete(build_id)
         await self.discard(build_id)

@@ -5,13 +5,13 @@ line of its own; every line it writes is stored, so that the number of lines sto
 """
 
 import asyncio
-import shutil
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from uuid import UUID
 
 from heliostat_containers import (
@@ -25,11 +25,13 @@ from heliostat_containers import (
 from heliostat_containers.archives import Archives
 from heliostat_core.units import format_duration, format_size
 
-from ...domain.failures import explain_failure, explain_full_disk
+from ...domain.failures import explain_failure
 from ...errors import BuildFailedError
+from ...metrics import BuilderMetrics
 from ...services.logs import BuildLog
 from .errors import translated
 from .naming import Names
+from .space import SpaceGuard
 
 GIVEN = "/run/heliostat"
 """Where a step finds what it was given: a volume that lives with the container, and is part of no image."""
@@ -45,19 +47,16 @@ PHASES: Mapping[str, str] = {
 }
 
 _REMEMBERED = 60
-_CHECK = timedelta(seconds=5)
 _KILLED = 137
 
 
 @dataclass(frozen=True, slots=True)
 class StepLimits:
-    """What one step may use. Sizes are bytes; ``free_space`` is what has to be left on the engine's disk."""
+    """What one step may use; ``memory`` is in bytes."""
 
     cpus: float
     memory: int
     processes: int
-    size: int
-    free_space: int
     silence: timedelta
     network: str
 
@@ -96,26 +95,30 @@ class Outcome:
     phase: str = "solve"
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
+    def take(self, line: str) -> str:
+        """Take one line of output and return what is shown of it."""
+        if line.startswith(MARK) and (phase := line[len(MARK) :]) in PHASES:
+            self.phase, line = phase, PHASES[phase]
+        self.lines.append(line)
+        return line
+
     def explain(self) -> BuildFailedError:
         """Build the error of a step that failed."""
         return explain_failure(self.phase, list(self.lines), status=self.status)
 
 
 class Steps:
-    """Runs steps.
+    """Runs steps."""
 
-    Parameters
-    ----------
-    disks
-        Directories of this host on whose disks space has to be left.
-    """
-
-    def __init__(self, *, engine: Engine, names: Names, limits: StepLimits, disks: tuple[Path, ...]) -> None:
+    def __init__(
+        self, *, engine: Engine, names: Names, limits: StepLimits, space: SpaceGuard, metrics: BuilderMetrics
+    ) -> None:
+        self._metrics = metrics
         self._names = names
         self._containers = Containers(engine)
         self._archives = Archives(engine)
         self._limits = limits
-        self._disks = disks
+        self._space = space
 
     async def run(self, step: Step, log: BuildLog) -> Outcome:
         """Run a step to its end, or follow one that another builder began.
@@ -195,24 +198,17 @@ class Steps:
         return name
 
     async def _watch(self, name: str, log: BuildLog, known: int) -> Outcome:
-        guarding = asyncio.create_task(self._guard_space(name), name=f"guard disk of {name}")
-        outcome = Outcome(container=name)
-        try:
-            async with aclosing(self._follow(name)) as lines:
-                number = 0
-                async for line in lines:
-                    number += 1
-                    if line.startswith(MARK) and (phase := line[len(MARK) :]) in PHASES:
-                        outcome.phase = phase
-                        line = PHASES[phase]  # noqa: PLW2901 what is shown instead
-                    outcome.lines.append(line)
-                    if number > known:  # the others were stored by the builder before
-                        await log.add(outcome.phase, line)
-            if guarding.done():
-                guarding.result()
-        finally:
-            guarding.cancel()
-            await asyncio.wait([guarding])
+        outcome, begun, number = Outcome(container=name), monotonic(), 0
+        async with self._space.watching(name), aclosing(self._follow(name)) as lines:
+            async for line in lines:
+                number += 1
+                before, shown = outcome.phase, outcome.take(line)
+                if number <= known:  # the builder before stored it
+                    continue
+                await log.add(outcome.phase, shown)
+                if outcome.phase != before:
+                    self._metrics.phases.labels(before).observe(monotonic() - begun)
+                    begun = monotonic()
         return outcome
 
     async def _follow(self, name: str) -> AsyncGenerator[str]:
@@ -238,23 +234,6 @@ class Steps:
                     yield line
             if not (await self._containers.read(name)).is_running:
                 return
-
-    async def _guard_space(self, name: str) -> None:
-        """Kill a container that has written too much, and raise why."""
-        while True:
-            await asyncio.sleep(_CHECK.total_seconds())
-            size = await self._containers.measure(name)
-            if size > self._limits.size:
-                await self._containers.kill(name)
-                raise BuildFailedError(
-                    code="out_of_disk",
-                    message=f"The build wrote more than {format_size(self._limits.size)}",
-                    remedy="Make the environment smaller, or ask the operator for a larger BUILD_SIZE.",
-                )
-            for disk in self._disks:
-                if (await asyncio.to_thread(shutil.disk_usage, disk)).free < self._limits.free_space:
-                    await self._containers.kill(name)
-                    raise explain_full_disk()
 
 
 def _build_marker(name: str) -> str:

@@ -1,0 +1,83 @@
+"""Stopping containers that write too much: engines limit memory and processors, and few limit disks."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from heliostat_containers import Containers, Engine, EngineError
+from heliostat_core.units import format_size
+
+from ...domain.failures import explain_full_disk
+from ...errors import BuildFailedError
+
+_CHECK = timedelta(seconds=5)
+
+
+class SpaceGuard:
+    """Looks at what a container has written, every few seconds.
+
+    Parameters
+    ----------
+    size
+        Bytes a container may write.
+    free_space
+        Bytes that have to be left on the disks.
+    disks
+        Directories of this host; the engine's own storage is added where it is on this host.
+    """
+
+    def __init__(self, *, engine: Engine, size: int, free_space: int, disks: tuple[Path, ...]) -> None:
+        self._engine = engine
+        self._containers = Containers(engine)
+        self._size = size
+        self._free_space = free_space
+        self._disks = disks
+
+    @asynccontextmanager
+    async def watching(self, name: str) -> AsyncIterator[None]:
+        """Watch a container during the block, which is left with the reason when the container had to be killed.
+
+        Raises
+        ------
+        BuildFailedError
+            It wrote too much, or the disk is full.
+        """
+        reasons: list[BuildFailedError] = []
+        task = asyncio.create_task(self._watch(name, reasons), name=f"guard disk of {name}")
+        try:
+            yield
+            if reasons:
+                raise reasons[0]
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _watch(self, name: str, reasons: list[BuildFailedError]) -> None:
+        while not reasons:
+            await asyncio.sleep(_CHECK.total_seconds())
+            try:
+                reason = await self._find_reason(name)
+                if reason is not None:
+                    reasons.append(reason)  # before the end that it explains
+                    await self._containers.kill(name)
+            except EngineError:
+                continue  # whoever follows the container meets the same, and says so
+
+    async def _find_reason(self, name: str) -> BuildFailedError | None:
+        if await self._containers.measure(name) > self._size:
+            return BuildFailedError(
+                code="out_of_disk",
+                message=f"The build wrote more than {format_size(self._size)}",
+                remedy="Make the environment smaller, or ask the operator for a larger BUILD_SIZE.",
+            )
+        storage = Path((await self._engine.info()).storage_root)
+        for disk in (*self._disks, storage):
+            if await asyncio.to_thread(self._is_full, disk):
+                return explain_full_disk()
+        return None
+
+    def _is_full(self, disk: Path) -> bool:
+        return disk.is_dir() and shutil.disk_usage(disk).free < self._free_space
