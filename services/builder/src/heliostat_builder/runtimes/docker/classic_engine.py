@@ -29,13 +29,14 @@ class ClassicEngine(ContainerEngine):  # type: ignore[misc]  # repo2docker ships
     url = Unicode(help="the engine's address", config=True)
     memory = Integer(help="bytes of RAM of a step, without any swap", config=True)
     cpus = Float(help="CPUs of a step", config=True)
+    builder = Integer(help="process id of the builder", config=True)
     network = Unicode(help="the engine's network that steps use", config=True)
 
     def __init__(self, *, parent: Any) -> None:
         super().__init__(parent=parent)
         # A builder that is killed takes this process with it, and so the step that runs.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
+        if os.getppid() != self.builder:  # it was killed before this line
             raise SystemExit("The builder is gone")
         self._client = docker.APIClient(base_url=self.url, version="auto", timeout=_LONG)
 

@@ -101,6 +101,7 @@ class Repo2DockerRecipe:
                 "memory": settings.memory,
                 "cpus": settings.cpus,
                 "network": settings.network,
+                "builder": os.getpid(),
             },
         }
         config = workplace / "settings.json"
