@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -20,6 +19,9 @@ from fastapi import FastAPI, HTTPException, Request, Response
 from heliostat_builder.config import BuilderConfig
 from heliostat_builder.main import create_app as create_builder
 from heliostat_core.config import CallerConfig
+from heliostat_local.config import LocalConfig
+from heliostat_local.layout import StateLayout
+from heliostat_local.monitoring import write_monitoring
 from heliostat_policy.config import PolicyConfig
 from heliostat_policy.main import create_app as create_policy
 from heliostat_sessions.config import SessionsConfig
@@ -27,7 +29,7 @@ from heliostat_sessions.main import create_app as create_sessions
 from prometheus_client import REGISTRY, generate_latest
 
 from tests.support.hub import running_hub
-from tests.support.monitoring import CHECKOUT, PROMETHEUS, find_program
+from tests.support.monitoring import CHECKOUT, find_program
 from tests.support.postgres import Postgres
 from tests.support.server import serving
 
@@ -126,22 +128,19 @@ def build_hub() -> FastAPI:
 
 @contextmanager
 def running_prometheus(directory: Path, urls: dict[str, str]) -> Iterator[httpx.Client]:
-    """Run Prometheus with the configuration for fixed addresses; only the pauses are shorter."""
-    home = directory / "prometheus"
-    shutil.copytree(PROMETHEUS, home)
-    text = (home / "standalone.yml").read_text()
-    (home / "standalone.yml").write_text(text.replace("_interval: 15s", "_interval: 1s"))
-    (home / "hub_metrics_token").write_text(HUB_TOKEN)
-    (home / "targets").mkdir()
-    for job, url in urls.items():
-        targets = [{"targets": [url.removeprefix("http://")]}]
-        (home / "targets" / f"{job}.json").write_text(json.dumps(targets))
+    """Run Prometheus with what an instance writes for it; only the pauses are shorter."""
+    layout = StateLayout(LocalConfig(state_dir=directory))
+    (directory / "token").write_text(HUB_TOKEN)
+    ports = {job: int(url.rpartition(":")[2]) for job, url in urls.items()}
+    write_monitoring(layout, ports=ports, hub_token=directory / "token")
+    text = layout.prometheus_config.read_text()
+    layout.prometheus_config.write_text(text.replace("_interval: 15s", "_interval: 1s"))
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{listener.getsockname()[1]}"
     command = [
         find_program("prometheus"),
-        f"--config.file={home / 'standalone.yml'}",
+        f"--config.file={layout.prometheus_config}",
         f"--storage.tsdb.path={directory / 'data'}",
         f"--web.listen-address={address}",
     ]

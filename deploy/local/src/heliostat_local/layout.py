@@ -29,6 +29,8 @@ class StateLayout:
         self.hub = self.root / "hub"
         self.base = self.root / "base"
         self.credentials = self.root / "credentials.json"
+        self.prometheus = self.root / "prometheus"
+        self.prometheus_config = self.prometheus / "prometheus.yml"
         self.lock = self.run / "supervisor.lock"
         self.supervisor = self.run / "supervisor.json"
         self.ports = self.run / "ports.json"

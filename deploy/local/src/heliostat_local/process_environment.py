@@ -11,10 +11,11 @@ from .layout import StateLayout
 from .postgres import PostgresCluster
 from .secret_files import ADMIN_NAME, USER_NAME, SecretFiles
 
-__all__ = ["ProcessEnvironments", "build_tool_environment"]
+__all__ = ["HUB_METRICS", "ProcessEnvironments", "build_tool_environment"]
 
 VENV = CHECKOUT / ".venv"
 OWN_PREFIXES = ("HELIOSTAT_", "JUPYTERHUB_", "CONFIGPROXY_", "PYTHON", "VIRTUAL_ENV")
+HUB_METRICS = "hub_metrics_token"  # name of the secret with which Prometheus reads the hub's metrics
 HUB_SERVICE_NAMES = {"sessions": "binder", "builder": "builder", "policy": "policy"}
 CERTIFICATE_SETTINGS = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 PROXY_SETTINGS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -151,7 +152,7 @@ class ProcessEnvironments:
             "BIND_URL": self._config.bind_url,
             "COOKIE_SECRET_FILE": str(self._secret_file("hub_cookie_secret")),
             "GRANT_KEY": self._secrets.ensure("grant_key"),
-            "METRICS_TOKEN": self._secrets.ensure("hub_metrics_token"),
+            "METRICS_TOKEN": self._secrets.ensure(HUB_METRICS),
             "OIDC_AUTH_STATE_KEY_FILE": str(self._secret_file("hub_auth_state_key")),
             "POLICY_TOKEN": self._token("hub", "policy"),
             "POLICY_URL": self.base_url("policy"),

@@ -20,10 +20,11 @@ from .hub_api import read_enforcement
 from .instance import hold_instance
 from .layout import StateLayout, read_json
 from .ledger import ProcessLedger
+from .monitoring import write_monitoring
 from .polling import poll_until
 from .ports import ensure_ports, is_free
 from .postgres import PostgresCluster
-from .process_environment import ProcessEnvironments, build_tool_environment
+from .process_environment import HUB_METRICS, ProcessEnvironments, build_tool_environment
 from .secret_files import ADMIN_NAME, USER_NAME, SecretFiles, write_credentials
 from .supervisor import Supervisor
 
@@ -48,11 +49,14 @@ class Preparation(NamedTuple):
 def prepare_components(given: Preparation) -> list[Component]:
     """Choose the ports and wire all components together."""
     postgres = PostgresCluster(given.layout, given.secret_files)
+    ports = ensure_ports(given.layout.ports, reserved=[given.config.port])
+    given.secret_files.ensure(HUB_METRICS)
+    write_monitoring(given.layout, ports=ports, hub_token=given.secret_files.path(HUB_METRICS))
     environments = ProcessEnvironments(
         config=given.config,
         layout=given.layout,
         secret_files=given.secret_files,
-        ports=ensure_ports(given.layout.ports, reserved=[given.config.port]),
+        ports=ports,
         postgres=postgres,
         inherited=given.inherited,
         engine=given.engine,
@@ -166,6 +170,7 @@ def describe_access(config: LocalConfig, layout: StateLayout, *, sign_in: str) -
             f"  sign in with       your account ({SIGN_IN}={sign_in})",
             f"  an API token is in {layout.credentials}    (of {ADMIN_NAME}, who may do everything and cannot sign in)",
         ]
+    lines.append(f"  Prometheus reads   {layout.prometheus_config}")
     if not config.host.is_loopback:
         lines.append(
             f"  WARNING: listening on {config.host}, so others can connect, and without TLS they can read passwords"
