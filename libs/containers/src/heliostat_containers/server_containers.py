@@ -97,7 +97,8 @@ class ServerContainers:
         """
         oldest = datetime.now(UTC) - older_than
         for container in await self._containers.list_({INSTANCE: self._instance, HELPER: ""}):
-            if container.created_at is not None and container.created_at < oldest:
+            is_server = VOLUME in container.labels  # whose image may carry any other label
+            if not is_server and container.created_at is not None and container.created_at < oldest:
                 await self._containers.remove(container.id)
 
     async def fill_platform(self, *, image: str, path: str) -> str:
