@@ -360,6 +360,15 @@ class EngineAwayError(UnavailableError):
         super().__init__(reason, remedy="Try again in a moment; if it stays, tell the operator.")
 
 
+class ImageStoreError(UnavailableError):
+    """The engine or the registry answers, and does not say what is there."""
+
+    code = "image_store_unusable"
+
+    def __init__(self, *, message: str, remedy: str | None) -> None:
+        super().__init__(message, remedy=remedy)
+
+
 class BaseImageError(UnavailableError):
     """What images are made on is missing or is something else."""
 

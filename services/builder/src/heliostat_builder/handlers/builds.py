@@ -16,9 +16,12 @@ from ..errors import (
     BadRefError,
     BadRepositoryError,
     BadSpecError,
+    BaseImageError,
     BuildEndedError,
     BuildNotAllowedError,
     BuildSharedError,
+    EngineAwayError,
+    ImageStoreError,
     RateLimitedError,
     RecordNotKeptError,
     RefNotFoundError,
@@ -52,6 +55,9 @@ PLAN_ERRORS = (
     RecordNotKeptError,
     UpstreamError,
     UpstreamTimeoutError,
+    EngineAwayError,
+    BaseImageError,
+    ImageStoreError,
 )
 
 

@@ -7,7 +7,7 @@ from heliostat_core.database import Database
 from heliostat_core.errors import NotFoundError
 from heliostat_core.eventstore import StreamConflictError
 
-from ..errors import EngineAwayError
+from ..errors import EngineAwayError, ImageStoreError
 from ..storage.builds import BuildStorage
 from ..storage.mirrors import MirrorStorage
 from .runtime import Runtime
@@ -53,7 +53,7 @@ class EnvironmentService:
         try:
             await self._runtime.reconcile()
             await self.tidy()
-        except EngineAwayError as error:
+        except (EngineAwayError, ImageStoreError) as error:
             self._log.warning("the engine is away", error=error.message)
 
     async def tidy(self) -> None:

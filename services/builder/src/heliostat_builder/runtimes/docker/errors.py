@@ -12,7 +12,7 @@ from heliostat_containers import (
 )
 
 from ...domain.failures import explain_full_disk
-from ...errors import BuildFailedError, EngineAwayError
+from ...errors import BuildFailedError, EngineAwayError, ImageStoreError
 
 _FULL_DISK = "no space left on device"
 
@@ -34,6 +34,22 @@ async def translated() -> AsyncIterator[None]:
         raise EngineAwayError(reason=error.message) from error
     except EngineError as error:
         raise _explain(error) from error
+
+
+@asynccontextmanager
+async def asking() -> AsyncIterator[None]:
+    """As `translated`, where nothing is built: whatever is wrong, it is not with what was asked for.
+
+    Raises
+    ------
+    EngineAwayError, ImageStoreError
+        The answer cannot be had now.
+    """
+    try:
+        async with translated():
+            yield
+    except BuildFailedError as error:
+        raise ImageStoreError(message=error.message, remedy=error.remedy) from error
 
 
 def _explain(error: EngineError) -> BuildFailedError:

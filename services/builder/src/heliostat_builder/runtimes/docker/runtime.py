@@ -19,7 +19,7 @@ from ...metrics import BuilderMetrics
 from ...services.runtime import Attempt, Decision, Runtime, Tree
 from ...storage.mirrors import MirrorStorage
 from ...storage.workplaces import WorkplaceStorage
-from .errors import translated
+from .errors import asking, translated
 from .naming import BUILD, ENVIRONMENT, INSTANCE, ROLE, Names, read_environment_labels
 from .repo2docker_recipe import Repo2DockerRecipe
 from .shelf import DockerShelf
@@ -81,7 +81,7 @@ class DockerRuntime(Runtime):
 
     @override
     async def decide(self, files: FilesPlan, *, name: str) -> Decision:
-        async with translated():
+        async with asking():
             stored = await self._store.find(self._names.content(name))
             if stored is not None:
                 return Decision(PlanDecision.HIT, stored.reference)
@@ -121,13 +121,13 @@ class DockerRuntime(Runtime):
 
     @override
     async def list_environments(self) -> Collection[str]:
-        async with translated():
+        async with asking():
             found = await self._images.list_(f"{INSTANCE}={self._names.instance}")
         return {image.labels[ENVIRONMENT] for image in found if image.labels[ROLE] == "environment"}
 
     @override
     async def read_environment(self, environment_id: str) -> EnvironmentCreated | None:
-        async with translated():
+        async with asking():
             image = await self._images.find(self._names.environment(environment_id))
         if image is None:
             return None

@@ -9,7 +9,7 @@ from heliostat_containers.archives import Archives, FileUnreadableError
 from ...domain.identity import Tool
 from ...domain.images import Tools
 from ...errors import BaseImageError
-from .errors import translated
+from .errors import asking
 
 ENVIRONMENT = "/srv/environment"
 """Where packages of repositories are in images of our own recipe."""
@@ -38,10 +38,10 @@ class Toolbox:
         ------
         BaseImageError
             The base image is not in the engine, or is none.
-        EngineAwayError
-            The engine does not answer.
+        EngineAwayError, ImageStoreError
+            The engine does not say.
         """
-        async with translated():
+        async with asking():
             if not self._platform:
                 self._platform = (await self._engine.info()).platform
             base = await self._images.find(self._base)
