@@ -4,16 +4,14 @@
 imported, so they are left to the server.
 """
 
-import heliostat_singleuser.lab  # isort: skip  # noqa: F401  before anything else imports JupyterLab
+import heliostat_singleuser.lab  # isort: skip  before anything else imports JupyterLab
+import heliostat_singleuser.hub  # isort: skip  # noqa: F401  before anything else imports JupyterHub
 import importlib
 import sys
 from pathlib import Path
 
-import IPython.core.interactiveshell  # noqa: F401  the extension notebook_shim asks it for a directory
 import jinja2.ext  # noqa: F401
 import jupyter_core.migrate  # noqa: F401
-import jupyterhub.log
-import jupyterhub.scopes  # noqa: F401
 import tornado.platform.asyncio  # noqa: F401
 from jupyter_server.extension.config import ExtensionConfigManager
 from jupyter_server.extension.manager import ExtensionPackage
@@ -22,7 +20,7 @@ from jupyter_server.serverapp import JUPYTER_SERVICE_HANDLERS
 INDEPENDENT_OF = ("PATH",)
 """Read while importing, without consequence: JupyterLab looks for node, which is out of sight."""
 
-_LOADED_BY_EXTENSIONS = ("jupyter_lsp.specs", "notebook_shim.nbserver", "terminado")
+_LOADED_BY_EXTENSIONS = ("jupyter_lsp.specs", "terminado")
 
 
 def _import_handlers() -> None:
