@@ -1,12 +1,14 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 from heliostat_builder.config import BuilderConfig
 from heliostat_hub.config import HubConfig
 from heliostat_local.config import LocalConfig
+from heliostat_local.engine import EngineReady
 from heliostat_local.layout import StateLayout
 from heliostat_local.ports import INNER_SERVICES
 from heliostat_local.postgres import PostgresCluster
@@ -16,8 +18,8 @@ from heliostat_policy.config import PolicyConfig
 from heliostat_sessions.config import SessionsConfig
 
 
-def make_environments(tmp_path: Path, **inherited: str) -> ProcessEnvironments:
-    config = LocalConfig(state_dir=tmp_path / "state")
+def make_environments(tmp_path: Path, engine: EngineReady | None = None, **inherited: str) -> ProcessEnvironments:
+    config = LocalConfig(state_dir=tmp_path / "state", runtime="docker" if engine else "process")
     layout = StateLayout(config)
     layout.create()
     secret_files = SecretFiles(layout.secrets)
@@ -28,6 +30,7 @@ def make_environments(tmp_path: Path, **inherited: str) -> ProcessEnvironments:
         ports={name: 20000 + number for number, name in enumerate(INNER_SERVICES)},
         postgres=PostgresCluster(layout, secret_files),
         inherited={"PATH": "/usr/bin", **inherited},
+        engine=engine,
     )
 
 
@@ -46,6 +49,24 @@ def test_every_service_understands_its_environment(tmp_path: Path, monkeypatch: 
 
     assert {service.hub_api for service in services} == {environments.hub_api_url}
     assert {service.name for service in HubConfig().services} == {"binder", "builder", "policy"}
+
+
+def test_in_the_docker_runtime_the_hub_alone_is_where_servers_reach_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = EngineReady(network="heliostat-x", gateway=IPv4Address("172.30.0.1"), image="heliostat/lab:dev")
+    environments = make_environments(tmp_path, engine=ready)
+    for environment in (environments.build_builder(), environments.build_sessions()):
+        use(monkeypatch, environment)
+    use(monkeypatch, environments.build_hub(base_environment=tmp_path))
+
+    hub, sessions, builder = HubConfig(), SessionsConfig(), BuilderConfig()
+
+    assert (hub.runtime, sessions.runtime, builder.runtime) == ("docker", "docker", "docker")
+    assert hub.listen_address == ready.gateway
+    assert sessions.hub_api == environments.hub_api_url == f"{hub.hub_url}/hub/api"
+    assert sessions.host != ready.gateway
+    assert (hub.default_image, builder.base_image) == (ready.image, ready.image)
 
 
 def test_a_callee_knows_the_digest_of_each_callers_own_token(tmp_path: Path) -> None:
