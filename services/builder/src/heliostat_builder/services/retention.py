@@ -20,7 +20,7 @@ from heliostat_core.errors import NotFoundError
 from heliostat_core.units import format_duration, format_size
 from heliostat_core.work import Lease, LeaseLostError, WorkQueue
 
-from ..domain.retention import Candidate, Removal, RetentionRules, bind, choose_removals
+from ..domain.retention import Candidate, Removal, RetentionRules, ShelfItem, bind, choose_removals
 from ..errors import RetentionRunningError
 from ..metrics import RetentionMetrics
 from ..storage.builds import BuildStorage
@@ -116,6 +116,9 @@ class RetentionService:
             candidates, now = await self._look()
             removals = choose_removals(candidates, self._rules, now=now)
             removed = [removal async for removal in self._remove_all(removals, lease)]
+            async with self._database.transaction() as connection:
+                there = [candidate.item for candidate in candidates]
+                await self._storage.forget(connection, there, grace=self._rules.grace)
         return _build_view(candidates, removed, complete=len(removed) == len(removals), dry_run=False)
 
     async def _look(self) -> tuple[list[Candidate], datetime]:
@@ -125,7 +128,6 @@ class RetentionService:
             ours = await self._storage.list_known(connection, {item.build_id for item in listed if item.build_id})
             # What other instances made in the same engine, their servers need, of which we know nothing.
             items = [item for item in listed if item.build_id is None or item.build_id in ours]
-            await self._storage.forget(connection, items, grace=self._rules.grace)
             needs, uses = defaultdict(list), defaultdict(list)
             for row in await self._storage.list_needs(connection):
                 needs[row.kind, row.id].append(row.needed_by)
@@ -159,16 +161,24 @@ class RetentionService:
             await self._queue.guard(connection, lease)
             if not await self._storage.doom(connection, item, token=lease.token, grace=self._rules.grace):
                 return False
-        try:
-            await self._shelf.remove(item)
-        except ItemBusyError as error:
-            self._log.warning("item stays", kind=item.kind.value, id=item.id, reason=error.message)
+        busy = await self._take_off(item)
+        async with self._database.transaction() as connection:
+            await self._storage.spare(connection, item)
+        if busy:
+            self._log.warning("item stays", kind=item.kind.value, id=item.id, reason=busy.message)
             return False
         if item.kind is ShelfKind.ENVIRONMENT:
             await self._environments.record_retired(item.id, reason=_explain(removal, self._rules))
         self._metrics.count(item.kind, removal.reason)
         self._log.info("item removed", kind=item.kind.value, id=item.id, size=item.size, reason=removal.reason.value)
         return True
+
+    async def _take_off(self, item: ShelfItem) -> ItemBusyError | None:
+        try:
+            await self._shelf.remove(item)
+        except ItemBusyError as error:
+            return error
+        return None
 
     @asynccontextmanager
     async def _leased(self) -> AsyncIterator[Lease]:

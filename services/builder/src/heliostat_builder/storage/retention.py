@@ -111,6 +111,11 @@ class RetentionStorage:
         await connection.execute(_DOOM, {**key, "token": token})
         return True
 
+    async def spare(self, connection: AsyncConnection, item: ShelfItem) -> None:
+        """Write that an item is not being removed any more; what is made in its place is not doomed."""
+        statement = text("UPDATE retention_marks SET removing_by = NULL WHERE kind = :kind AND id = :id")
+        await connection.execute(statement, {"kind": item.kind.value, "id": item.id})
+
     async def forget(self, connection: AsyncConnection, there: Sequence[ShelfItem], *, grace: timedelta) -> None:
         """Delete old marks of what is not there."""
         keys = [f"{item.kind.value} {item.id}" for item in there]
