@@ -131,8 +131,9 @@ async def test_the_small_endpoints(world: World, service: Service) -> None:
     assert (await service.client.get("repo/ska/demo")).headers["location"] == base
 
 
-async def test_ill_health_says_what_is_missing(world: World, service: Service) -> None:
-    world.builder.down = True
+async def test_ill_health_says_what_is_missing(world: World) -> None:
+    world.builder.down = True  # before the service first looks, since it remembers for a while
+    service = await world.start()
     answer = await service.client.get("health")
     assert answer.status_code == 503
     assert {check["service"]: check["ok"] for check in answer.json()["checks"]} == {
