@@ -12,6 +12,9 @@ ROLE = "heliostat.role"
 """``build`` on containers that build; images made of them say ``environment`` or ``content`` instead, because servers
 started from an image carry its labels."""
 
+BASE = "heliostat.base"
+"""On the lab image, and all that is made on it: where what runs the server is."""
+
 BUILD = "heliostat.build"
 INSTANCE = "heliostat.instance"
 ENVIRONMENT = "heliostat.environment"

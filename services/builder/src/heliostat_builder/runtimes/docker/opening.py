@@ -1,5 +1,6 @@
 """Putting the docker runtime together."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -48,7 +49,7 @@ async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
             store=await _open_store(config, engine, stack),
             steps=steps,
             recipes=Recipes(
-                uv=_make_uv(config, engine, names, steps), repo2docker=_make_repo2docker(needs, engine, names)
+                uv=await _make_uv(config, engine, names, steps), repo2docker=_make_repo2docker(needs, engine, names)
             ),
             mirrors=needs.mirrors,
             workplaces=WorkplaceStorage(shared=config.state_directory / "staging", own_uid=False),
@@ -87,11 +88,12 @@ def _make_steps(needs: Needs, engine: Engine, names: Names) -> Steps:
     return Steps(engine=engine, names=names, limits=limits, space=space, metrics=needs.metrics)
 
 
-def _make_uv(config: BuilderConfig, engine: Engine, names: Names, steps: Steps) -> UvRecipe:
-    trusted = config.build_environment.get("SSL_CERT_FILE")
+async def _make_uv(config: BuilderConfig, engine: Engine, names: Names, steps: Steps) -> UvRecipe:
+    named = config.build_environment.get("SSL_CERT_FILE")
+    trusted = config.build_certificates or (Path(named) if named else None)
     settings = UvSettings(
         variables=config.build_environment,
-        certificates=config.build_certificates or (Path(trusted) if trusted else None),
+        certificates=await asyncio.to_thread(trusted.read_bytes) if trusted else None,
         compiles=config.build_compiles,
     )
     return UvRecipe(engine=engine, names=names, steps=steps, settings=settings)

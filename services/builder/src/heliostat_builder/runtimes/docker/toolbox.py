@@ -10,6 +10,7 @@ from ...domain.identity import Tool
 from ...domain.images import Tools
 from ...errors import BaseImageError
 from .errors import asking
+from .naming import BASE
 
 ENVIRONMENT = "/srv/environment"
 """Where packages of repositories are in images of our own recipe."""
@@ -47,6 +48,8 @@ class Toolbox:
             base = await self._images.find(self._base)
             if base is None:
                 raise BaseImageError(name=self._base, reason="it is not in the container engine")
+            if BASE not in base.labels:
+                raise BaseImageError(name=self._base, reason="it is no lab image")
             if base.digest not in self._pythons:
                 self._pythons[base.digest] = await self._read_python(base.digest)
             return Tools(

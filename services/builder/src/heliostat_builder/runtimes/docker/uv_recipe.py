@@ -13,16 +13,13 @@ from ...domain.loglines import remove_secrets
 from ...errors import BuildFailedError
 from ...services.runtime import Attempt
 from .errors import translated
-from .naming import Names
+from .naming import BASE, Names
 from .script import HOME, LOCK, SHARED_CACHE, build_given
 from .steps import PHASES, Outcome, Step, Steps
 
 _NO_WHEEL = "Something has no wheel for this Python; it is built in a container of its own."
 _MOST = 4 * 2**20
 """Bytes of a lock; one line per package and hash."""
-
-BASE = "heliostat.base"
-"""Label of the lab image: where what runs the server is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +31,11 @@ class UvSettings:
     variables
         For uv and git; those that are secret reach only steps in which no code of anybody's packages runs.
     certificates
-        PEM file of the authorities to trust.
+        PEM text of the authorities to trust.
     """
 
     variables: Mapping[str, str]
-    certificates: Path | None
+    certificates: bytes | None
     compiles: bool
 
 
@@ -88,11 +85,10 @@ class UvRecipe:
     def _build_step(self, attempt: Attempt, tree: Path | None, *, closed: bool) -> Step:
         image, settings = attempt.files.image, self._settings
         assert image is not None  # noqa: S101 plans of this runtime have one
-        certificates = settings.certificates.read_bytes() if settings.certificates else None
         given = build_given(
             attempt.files.inputs,
             variables=remove_secrets(settings.variables) if closed else settings.variables,
-            certificates=certificates,
+            certificates=settings.certificates,
             shared_cache=not closed,
             compiles=settings.compiles,
         )
