@@ -23,23 +23,9 @@ from pydantic_settings import BaseSettings
 
 CHECKOUT = Path(__file__).parents[3]
 COMPOSE = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
-IMAGES = [
-    f"heliostat/{name}:1"
-    for name in [
-        "postgres",
-        "registry",
-        "proxy",
-        "firewall",
-        "hub",
-        "builder",
-        "sessions",
-        "policy",
-        "prometheus",
-        "lab",
-    ]
-]
-SERVICES = sorted(COMPOSE["services"])
 BUILT = sorted(path.parent.name for path in (CHECKOUT / "deploy" / "images").glob("*/Dockerfile"))
+IMAGES = [f"heliostat/{name}:1" for name in BUILT]
+SERVICES = sorted(COMPOSE["services"])
 
 
 def load_prepare() -> Any:
