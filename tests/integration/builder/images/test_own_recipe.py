@@ -8,12 +8,14 @@ from tests.integration.builder.conftest import build, follow
 from tests.integration.builder.images.conftest import run_in
 
 
-async def test_a_commit_becomes_an_image_with_its_packages_and_files(builder, git, ada, new_requirement):
+async def test_a_commit_becomes_one_image_with_its_packages_and_files(builder, git, ada, hub, new_requirement):
     repository = git.create("ada/lens")
     repository.commit({"requirements.txt": f"mirror\nlens==1.0\n{new_requirement}", "notes/sky.txt": "clear"})
-    built = await build(builder, ada, repository.url)
+    others = [hub.add_user(f"user-{number}") for number in range(3)]
+    built, *joined = await asyncio.gather(*(build(builder, headers, repository.url) for headers in [ada, *others]))
     assert built["state"] == "succeeded", built["failure"]
     assert built["image"].startswith("sha256:")
+    assert {(one["id"], one["image"]) for one in joined} == {(built["id"], built["image"])}
     code = "import lens, mirror, ipykernel, pip, os; print(lens.VERSION, mirror.VERSION, os.getuid())"
     assert run_in(built["image"], "python", "-c", code).split() == ["1.0", "2.0", "1000"]
     listed = run_in(built["image"], "sh", "-c", "cat notes/sky.txt; stat -c %u:%g notes; ls -A /tmp; touch new")
@@ -60,15 +62,6 @@ async def test_the_repositorys_own_code_is_installed_and_run_where_its_files_are
     shown = run_in(built["image"], "sh", "-c", 'cat made.txt own.py.txt; echo $STARTED; cd /; python -c "import own"')
     assert shown.split() == ["made", "tracked", "yes"]
     assert not await Containers(engine).list_({"heliostat.build": built["id"]})
-
-
-async def test_identical_requests_at_once_are_one_build(builder, git, ada, hub, new_requirement):
-    repository = git.create("ada/lens")
-    repository.commit({"requirements.txt": new_requirement})
-    others = [hub.add_user(f"user-{number}") for number in range(3)]
-    builds = await asyncio.gather(*(build(builder, headers, repository.url) for headers in [ada, *others]))
-    assert {built["id"] for built in builds} == {builds[0]["id"]}
-    assert {built["state"] for built in builds} == {"succeeded"}
 
 
 async def test_secrets_of_the_operator_are_in_no_image_and_no_log(replica, settings, git, ada, engine):

@@ -32,7 +32,6 @@ async def test_a_dockerfile_decides_what_is_in_the_image(builder, git, ada, lab_
 FAILURES = {
     "step": ("RUN echo no sky today && false", {}, "build_failed"),
     "memory": ("RUN python3 -c 'bytearray(2 * 10**9)'", {"build_memory": "300MiB"}, "out_of_memory"),
-    "silence": ("RUN sleep 60", {"build_silence_deadline": "8s"}, "build_silent"),
 }
 
 
