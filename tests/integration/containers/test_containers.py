@@ -21,7 +21,8 @@ SHORT = timedelta(seconds=60)
 async def test_a_container_has_no_capability_no_network_and_the_limits(
     containers: Containers, base_image: str, name: str
 ) -> None:
-    script = "grep -E 'CapEff|NoNewPrivs' /proc/self/status; ls /sys/class/net; for i in 1 2 3 4 5; do sleep 9 & done"
+    look = "exec 2>&1; grep -E 'CapEff|NoNewPrivs' /proc/self/status; ls /sys/class/net"
+    script = f"{look}; for i in 1 2 3 4 5; do sleep 9 & done"
     finished = await containers.run(
         ContainerSpec(name=name, image=base_image, command=("sh", "-c", script), limits=ContainerLimits(pids=3)),
         deadline=SHORT,

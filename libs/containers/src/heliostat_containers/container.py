@@ -66,10 +66,7 @@ class Container:
     state: str
     exit_code: int | None
     oom_killed: bool
-    error: str
     created_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
 
     @property
     def is_running(self) -> bool:
@@ -131,10 +128,7 @@ def build_container(found: Mapping[str, Any]) -> Container:
         state=state["Status"],
         exit_code=state["ExitCode"] if has_ended else None,
         oom_killed=state["OOMKilled"],
-        error=state["Error"],
         created_at=read_moment(found["Created"]),
-        started_at=read_moment(state["StartedAt"]),
-        finished_at=read_moment(state["FinishedAt"]) if has_ended else None,
     )
 
 

@@ -24,17 +24,10 @@ NOT_FOUND = 404
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What an engine is; `memory` in bytes, `storage_root` a path on its host, `platform` such as `linux/x86_64`."""
+    """What an engine is; `storage_root` is a path on its host, `platform` is as `linux/x86_64`."""
 
-    id: str
-    version: str
     platform: str
-    storage_driver: str
     storage_root: str
-    cgroup_version: int
-    cpus: int
-    memory: int
-    is_containerd_store: bool
 
 
 class Engine:
@@ -119,14 +112,4 @@ class Engine:
         """
         async with self.call("say what it is") as docker:
             found: Mapping[str, Any] = await docker.system.info()
-        return EngineInfo(
-            id=found["ID"],
-            version=found["ServerVersion"],
-            platform=f"{found['OSType']}/{found['Architecture']}",
-            storage_driver=found["Driver"],
-            storage_root=found["DockerRootDir"],
-            cgroup_version=int(found.get("CgroupVersion") or 1),
-            cpus=found["NCPU"],
-            memory=found["MemTotal"],
-            is_containerd_store=["driver-type", "io.containerd.snapshotter.v1"] in (found.get("DriverStatus") or []),
-        )
+        return EngineInfo(platform=f"{found['OSType']}/{found['Architecture']}", storage_root=found["DockerRootDir"])
