@@ -25,7 +25,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Mapping
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -122,6 +122,13 @@ def build_files(keys: Keys, environment: Mapping[str, str]) -> dict[str, dict[st
         }
         for service, own in settings.items()
     }
+    if uses_registry(environment):
+        files["builder"] |= {
+            "heliostat_builder_image_store": "registry",
+            "heliostat_builder_registry_url": f"http://{build_addresses(environment)['HELIOSTAT_REGISTRY_ADDRESS']}:5000",
+            "heliostat_builder_registry_user": "heliostat",
+            "heliostat_builder_registry_password": keys["registry_password"],
+        }
     if "CA_BUNDLE" in environment:
         given = json.loads(files["builder"].get("heliostat_builder_build_environment", "{}"))
         files["builder"]["heliostat_builder_build_environment"] = json.dumps({"SSL_CERT_FILE": CERTIFICATES, **given})
@@ -144,6 +151,7 @@ def build_variables(root: Path, images: list[str], environment: Mapping[str, str
     instance = hashlib.sha256(project.encode()).hexdigest()[:8]
     return {
         "COMPOSE_PROJECT_NAME": project,
+        "COMPOSE_PROFILES": "registry" if uses_registry(environment) else "",
         "HELIOSTAT_COMPOSE_DIRECTORY": str(root),
         "HELIOSTAT_HOST": host,
         "HELIOSTAT_PORT": port,
@@ -159,20 +167,38 @@ def build_variables(root: Path, images: list[str], environment: Mapping[str, str
 
 
 def build_addresses(environment: Mapping[str, str]) -> dict[str, str]:
-    """Build the networks: on that of servers, the hub and the proxy have fixed addresses, for which there are rules."""
-    control = ip_network(environment.get("HELIOSTAT_CONTROL_NETWORK", "10.213.171.0/24"))
-    servers = ip_network(environment.get("HELIOSTAT_SERVERS_NETWORK", "10.213.176.0/21"))
-    if not isinstance(servers, IPv4Network) or servers.prefixlen > SMALLEST_NETWORK:
-        sys.exit(f"heliostat: HELIOSTAT_SERVERS_NETWORK must be an IPv4 network of at least /{SMALLEST_NETWORK}")
-    fixed, *rest = servers.subnets(prefixlen_diff=1)
+    """Build the networks, with fixed addresses for who is in a rule or in the name of an image."""
+    control = read_network(environment, "HELIOSTAT_CONTROL_NETWORK", "10.213.171.0/24")
+    servers = read_network(environment, "HELIOSTAT_SERVERS_NETWORK", "10.213.176.0/21")
+    fixed, rest = servers.subnets(prefixlen_diff=1)
+    reserved, found = control.subnets(prefixlen_diff=1)
     return {
         "HELIOSTAT_CONTROL_NETWORK": str(control),
+        "HELIOSTAT_CONTROL_RANGE": str(found),
+        "HELIOSTAT_CONTROL_GATEWAY": str(reserved[1]),
+        "HELIOSTAT_REGISTRY_ADDRESS": str(reserved[2]),
         "HELIOSTAT_SERVERS_NETWORK": str(servers),
-        "HELIOSTAT_SERVERS_RANGE": str(rest[0]),
+        "HELIOSTAT_SERVERS_RANGE": str(rest),
         "HELIOSTAT_SERVERS_GATEWAY": str(fixed[1]),
         "HELIOSTAT_HUB_ADDRESS": str(fixed[2]),
         "HELIOSTAT_PROXY_ADDRESS": str(fixed[3]),
     }
+
+
+def read_network(environment: Mapping[str, str], name: str, default: str) -> IPv4Network:
+    """Read a network in which there is room for fixed addresses in one half and for all others in the other."""
+    try:
+        network = IPv4Network(environment.get(name, default))
+    except ValueError as e:
+        sys.exit(f"heliostat: {name} is no IPv4 network: {e}")
+    if network.prefixlen > SMALLEST_NETWORK:
+        sys.exit(f"heliostat: {name} must be a network of at least /{SMALLEST_NETWORK}")
+    return network
+
+
+def uses_registry(environment: Mapping[str, str]) -> bool:
+    """Whether images are kept in a registry of our own."""
+    return environment.get("HELIOSTAT_REGISTRY", "false") == "true"
 
 
 def build_credentials(keys: Keys, variables: Mapping[str, str]) -> dict[str, str]:

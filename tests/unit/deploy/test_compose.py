@@ -86,11 +86,9 @@ def test_only_the_hub_and_the_builder_get_the_engine() -> None:
     assert mounted == {"hub", "builder"}
 
 
-def test_only_the_proxy_is_published_and_the_registry_to_this_host() -> None:
+def test_only_the_proxy_is_published() -> None:
     ports = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
-    assert set(ports) == {"proxy", "registry"}
-    assert ports["proxy"][0].startswith("${HELIOSTAT_HOST:-127.0.0.1}:")
-    assert ports["registry"][0].startswith("127.0.0.1:")
+    assert ports == {"proxy": ["${HELIOSTAT_HOST:-127.0.0.1}:${HELIOSTAT_PORT:-8000}:8000"]}
 
 
 def test_servers_share_a_network_with_the_hub_and_the_proxy_only() -> None:
@@ -179,7 +177,18 @@ def test_own_files_of_a_service_stand_beside_its_settings(prepare: Any) -> None:
     assert (state / "secrets" / "hub" / "oidc_secret").read_text() == "from the provider"
 
 
-@pytest.mark.parametrize("network", ["10.0.0.0/30", "fd00::/64"])
+def test_a_registry_of_our_own_is_where_the_builder_keeps_images(prepare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = prepare(HELIOSTAT_REGISTRY="true")
+    variables = read_variables(state)
+    secrets = {path.name: path.read_text() for path in (state / "secrets" / "builder").iterdir()}
+
+    assert variables["COMPOSE_PROFILES"] == "registry"
+    assert secrets["heliostat_builder_registry_url"] == f"http://{variables['HELIOSTAT_REGISTRY_ADDRESS']}:5000"
+    password = (state / "secrets" / "registry" / "registry_password").read_text()
+    assert secrets["heliostat_builder_registry_password"] == password
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/30", "fd00::/64", "10.0.0.1/24"])
 def test_a_network_for_servers_that_cannot_be_is_refused(prepare: Any, network: str) -> None:
     with pytest.raises(SystemExit, match="HELIOSTAT_SERVERS_NETWORK"):
         prepare(HELIOSTAT_SERVERS_NETWORK=network)
