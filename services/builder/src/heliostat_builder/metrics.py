@@ -127,7 +127,7 @@ class RetentionMetrics:
             "heliostat_shelf_items_removed", "Environments and contents this process removed", ["kind", "reason"],
             registry=registry,
         )  # fmt: skip
-        self.show(())
+        self.forget()
         for kind in ShelfKind:
             for reason in RemovalReason:
                 self._removed.labels(kind.value, reason.value)
@@ -139,6 +139,13 @@ class RetentionMetrics:
                 sizes = [each.item.size for each in candidates if each.item.kind is kind and _find_hold(each) == hold]
                 self._items.labels(kind.value, hold).set(len(sizes))
                 self._size.labels(kind.value, hold).set(sum(sizes))
+
+    def forget(self) -> None:
+        """Show that nothing is known: an old number looks like a true one."""
+        for kind in ShelfKind:
+            for hold in HOLDS:
+                self._items.labels(kind.value, hold).set(nan)
+                self._size.labels(kind.value, hold).set(nan)
 
     def count(self, kind: ShelfKind, reason: RemovalReason) -> None:
         """Count something that was removed."""

@@ -123,7 +123,11 @@ class RetentionService:
 
     async def _look(self) -> tuple[list[Candidate], datetime]:
         """Look at the shelf, and then at who needs what is there."""
-        listed = await self._shelf.list_()
+        try:
+            listed = await self._shelf.list_()
+        except Exception:
+            self._metrics.forget()
+            raise
         async with self._database.transaction() as connection:
             ours = await self._storage.list_known(connection, {item.build_id for item in listed if item.build_id})
             # What other instances made in the same engine, their servers need, of which we know nothing.
