@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 from heliostat_containers import Containers, Engine, EngineError
 from heliostat_core.units import format_size
@@ -14,6 +15,8 @@ from ...domain.failures import explain_full_disk
 from ...errors import BuildFailedError
 
 _CHECK = timedelta(seconds=5)
+_SHARE = 10
+"""Measuring walks through all files; it takes at most one part in this many of a build's time."""
 
 
 class SpaceGuard:
@@ -56,10 +59,13 @@ class SpaceGuard:
             await asyncio.wait([task])
 
     async def _watch(self, name: str, reasons: list[BuildFailedError]) -> None:
+        taken = 0.0
         while not reasons:
-            await asyncio.sleep(_CHECK.total_seconds())
+            await asyncio.sleep(max(_CHECK.total_seconds(), _SHARE * taken))
+            begun = monotonic()
             try:
                 reason = await self._find_reason(name)
+                taken = monotonic() - begun
                 if reason is not None:
                     reasons.append(reason)  # before the end that it explains
                     await self._containers.kill(name)
