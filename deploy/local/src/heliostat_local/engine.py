@@ -1,5 +1,6 @@
 """The docker runtime's share of an instance: what the engine must have before it starts, and what is left after it."""
 
+import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -75,15 +76,14 @@ async def prepare_engine(
 
 
 async def clear_engine(config: LocalConfig, layout: StateLayout, *, say: Callable[[str], None]) -> None:
-    """Remove the containers of servers that a killed hub has left, and the network; storage stays."""
+    """Stop and remove the containers of servers, which outlive their hub, and their network; storage stays."""
     recorded = read_json(layout.engine)
     if recorded is None:
         return
     try:
         async with Engine.open(recorded["url"]) as engine:
             servers = ServerContainers(engine, instance=config.instance)
-            for volume_id in sorted(await servers.list_()):
-                await servers.remove(volume_id)
+            await asyncio.gather(*(_end(servers, volume_id) for volume_id in sorted(await servers.list_())))
             await servers.remove_helpers(older_than=timedelta(0))
             await servers.remove_platforms()
             await Networks(engine).remove(recorded["network"])
@@ -93,6 +93,11 @@ async def clear_engine(config: LocalConfig, layout: StateLayout, *, say: Callabl
     if os.geteuid() == 0:
         await remove_rules(build_bridge_name(config.instance))
     layout.engine.unlink(missing_ok=True)
+
+
+async def _end(servers: ServerContainers, volume_id: str) -> None:
+    await servers.stop(volume_id)
+    await servers.remove(volume_id)
 
 
 async def _make_lab(environment: Mapping[str, str], *, say: Callable[[str], None]) -> str:

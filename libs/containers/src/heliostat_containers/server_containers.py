@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from .container import Container, ContainerSpec, Mount
 from .containers import Containers
 from .engine import Engine
-from .errors import EngineRefusedError, EngineTimeoutError
+from .errors import ContainerMissingError, EngineRefusedError, EngineTimeoutError
 
 __all__ = ["ServerContainers", "build_container_name"]
 
@@ -17,6 +18,7 @@ INSTANCE = "heliostat.instance"
 VOLUME = "heliostat.volume"
 HELPER = "heliostat.helper"
 PLATFORM = "heliostat.platform"
+_GRACE = timedelta(seconds=8)  # JupyterLab ends within two
 _REMOVAL = timedelta(seconds=30)
 _POLL = timedelta(milliseconds=50)
 _LOG_LINES = 20
@@ -55,6 +57,19 @@ class ServerContainers:
     async def find(self, volume_id: str) -> Container | None:
         """Return a server's container."""
         return await self._containers.find(build_container_name(volume_id))
+
+    async def stop(self, volume_id: str) -> None:
+        """Ask a server to end, and kill what is left of it after some seconds; absent or ended is success.
+
+        Raises
+        ------
+        EngineError
+        """
+        name = build_container_name(volume_id)
+        missing = ContainerMissingError(name=name)
+        with suppress(ContainerMissingError):
+            async with self._engine.call(f"stop the container {name}", missing=missing) as docker:
+                await docker.containers.container(name).stop(t=int(_GRACE.total_seconds()))
 
     async def remove(self, volume_id: str) -> None:
         """Kill and remove a server's container and wait until it is gone; absent is success.

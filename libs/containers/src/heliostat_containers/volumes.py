@@ -80,8 +80,10 @@ class ServerVolumes(VolumeStore):
         reported.
         """
         await super().reconcile()
+        there = await self._engine_volumes.list_()
+        # After the engine's list: a volume is in the ledger before the engine has it.
         known = {build_volume_name(volume.volume_id) for volume in await self.list_()}
-        for found in await self._engine_volumes.list_():
+        for found in there:
             if found["Name"] in known:
                 continue
             self._log.warning("a volume in the engine is in no ledger", volume=found["Name"])

@@ -1,4 +1,7 @@
-"""What goes on inside the hub besides answering: orphans and half-done deletions are cleared up, at start and after."""
+"""What goes on inside the hub besides answering.
+
+Orphans and half-done deletions are cleared up, at start and after; a proxy that was restarted gets its routes again.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -12,6 +15,7 @@ from prometheus_client import REGISTRY
 from .host import Host
 
 INTERVAL = timedelta(seconds=60)
+ROUTES_INTERVAL = timedelta(seconds=2)
 _HUB_POLL = timedelta(milliseconds=100)
 
 
@@ -25,14 +29,23 @@ async def reconcile(host: Host, hub: Any) -> None:
     await host.reconcile(read_claimed)
 
 
+async def restore_routes(hub: Any) -> None:
+    """Give a proxy that lost its routes all of them; the hub itself looks every five minutes only."""
+    if hub.hub.routespec not in await hub.proxy.get_all_routes():
+        await hub.proxy.check_routes(hub.users, hub._service_map)  # noqa: SLF001 it is what the hub itself gives it
+
+
 async def run_background(host: Host) -> None:
-    """Reconcile every minute from the moment the hub knows its servers; runs until cancelled."""
+    """Look after servers and routes from the moment the hub knows its servers; runs until cancelled."""
     try:
         hub = JupyterHub.instance()
         while hub.http_server is None:  # noqa: ASYNC110 the hub offers nothing to wait for
             await asyncio.sleep(_HUB_POLL.total_seconds())
-        job = Job("reconcile servers", INTERVAL, lambda: reconcile(host, hub))
-        async with Supervisor(registry=REGISTRY).running([job]):
+        jobs = [
+            Job("reconcile servers", INTERVAL, lambda: reconcile(host, hub)),
+            Job("restore routes", ROUTES_INTERVAL, lambda: restore_routes(hub)),
+        ]
+        async with Supervisor(registry=REGISTRY).running(jobs):
             await asyncio.Event().wait()
     finally:
         await host.close()

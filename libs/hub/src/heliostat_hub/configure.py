@@ -67,7 +67,8 @@ def _configure_hub(c: Any, config: HubConfig) -> None:
     c.JupyterHub.cookie_secret_file = str(config.cookie_secret_file)
     c.JupyterHub.default_url = "/hub/home"
     c.JupyterHub.tornado_settings = {"slow_spawn_timeout": _SLOW_SPAWN}
-    c.JupyterHub.cleanup_servers = True
+    # A hub in a container is also stopped to be replaced; containers of servers are found by the next one.
+    c.JupyterHub.cleanup_servers = config.runtime == "process"
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = str(config.proxy_api_url).rstrip("/")
     if config.proxy_auth_token is not None:

@@ -28,7 +28,7 @@ from heliostat_containers.server_containers import ServerContainers
 from heliostat_containers.volumes import ServerVolumes
 from heliostat_core.contracts.model import Enforcement as EnforcementView
 from heliostat_core.grants import Grant
-from heliostat_runtime import Enforcement, RuntimeHostError, VolumeBusyError, VolumeId, instance_name
+from heliostat_runtime import Enforcement, RuntimeHostError, VolumeId, VolumeMissingError, instance_name
 from heliostat_runtime.ext4_image import create_image
 from typing_extensions import override
 
@@ -40,6 +40,7 @@ from .process_host import run_in_thread
 
 _ENGINE_DEADLINE = timedelta(seconds=60)  # an engine that starts with the host, as the hub does
 _RETRY = timedelta(seconds=1)
+_LEASE_PATIENCE = timedelta(seconds=5)
 _TRIAL_SIZE = 4 * 2**20  # bytes; the smallest ext4 with a journal
 _RELAY_DEADLINE = timedelta(seconds=10)
 
@@ -125,8 +126,11 @@ class DockerHost(Host):
     async def remove_server(self, volume_id: str) -> None:
         """Remove a server's container, and let go of its volume as soon as the engine has."""
         await self.servers.remove(volume_id)
-        async with self.volumes.lease(volume_id, patience=timedelta(seconds=5)) as lease:
-            await self.volumes.detach(lease)
+        try:
+            async with self.volumes.lease(volume_id, patience=_LEASE_PATIENCE) as lease:
+                await self.volumes.detach(lease)
+        except VolumeMissingError:
+            return  # deleted meanwhile
 
     @override
     async def reconcile(self, read_claimed: Callable[[], set[VolumeId]]) -> None:
@@ -202,7 +206,7 @@ async def _try_loops(config: HubConfig, containers: Containers, image: Image) ->
             await create_image(file, size=_TRIAL_SIZE, owner=os.getuid())
             await loops.attach(file)
             await loops.detach(file)
-        except (RuntimeHostError, EngineError, VolumeBusyError) as error:
+        except (RuntimeHostError, EngineError) as error:
             return None, f"no loop device can be attached here: {error.message}".rstrip(".")
     return access, None
 

@@ -37,7 +37,6 @@ from .spawner import HeliostatSpawner
 ACTIVITY = "/hub/api/heliostat/activity"
 """Where servers report activity: the hub is all of the platform that they can reach."""
 
-_API_VERSION = "1.40"  # of docker 19.03; with "auto" the first call would block the hub's loop
 _CALL = 60  # seconds
 _THREADS = 4
 _GRACE = 8  # seconds; JupyterLab ends within two, the hub answers 202 after ten
@@ -207,14 +206,17 @@ class HeliostatDockerSpawner(HeliostatSpawner, DockerSpawner):  # type: ignore[m
 
 
 def bind_docker_spawner(host: DockerHost) -> type[HeliostatDockerSpawner]:
-    """Build the spawner class of one hub, with the one client and the threads that all its spawners share."""
+    """Build the spawner class of one hub, with the one client and the threads that all its spawners share.
+
+    The client asks the engine for its version at once, which blocks: before the hub serves anybody.
+    """
     url = host.config.engine_url or DEFAULT_URL
     return type(
         "HeliostatDockerSpawner",
         (HeliostatDockerSpawner,),
         {
             "host": host,
-            "_client": docker.APIClient(base_url=url, version=_API_VERSION, timeout=_CALL),
+            "_client": docker.APIClient(base_url=url, version="auto", timeout=_CALL),
             "_executor": ThreadPoolExecutor(_THREADS, thread_name_prefix="engine"),
         },
     )
