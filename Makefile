@@ -62,7 +62,7 @@ compose: ## any other command of docker compose for that instance, such as ARGS=
 
 ## Developing
 
-.PHONY: init-dev fmt lint types test test-unit test-js test-integration e2e screenshots bench openapi config-docs lock clean
+.PHONY: init-dev fmt lint types test test-unit test-js test-integration e2e e2e-compose screenshots bench openapi config-docs lock clean
 init-dev: ## as init, with the development tools
 	@$(PYTHON) deploy/local/bootstrap.py --dev
 
@@ -80,7 +80,7 @@ types: init-dev ## check the types
 
 test: init-dev test-packages ## everything CI checks: style, types and all tests
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-images lint types test-js
-	@$(MAKE) --no-print-directory --keep-going --jobs=3 e2e test-first test-second
+	@$(MAKE) --no-print-directory --keep-going --jobs=3 e2e test-first test-second e2e-compose
 
 # Two halves of about the same length, since one after the other they take half an hour.
 FIRST_HALF := tests/unit tests/integration/builder
@@ -106,7 +106,10 @@ test-integration: init-dev ## each service with a real Postgres
 	$(PYTEST) tests/integration $(ARGS)
 
 e2e: init-dev test-packages ## the whole stack: a real hub, a real JupyterLab, a real browser
-	$(PYTEST) tests/e2e $(ARGS)
+	$(PYTEST) tests/e2e --ignore=tests/e2e/compose $(ARGS)
+
+e2e-compose: init-dev test-packages ## docker-compose.yml on a real engine, with kills; as root
+	$(PYTEST) tests/e2e/compose $(ARGS)
 
 screenshots: init-dev test-packages ## take the pictures in docs/screenshots of the instance that make up runs (ARGS=launch for one)
 	$(BIN)/python -m tests.e2e.screenshots $(ARGS)

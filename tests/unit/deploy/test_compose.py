@@ -203,7 +203,7 @@ def test_compose_itself_takes_it(prepare: Any) -> None:
     if shutil.which("docker") is None or subprocess.run(["docker", "compose", "version"], check=False).returncode:
         pytest.skip("docker with its compose plugin is not here")
     state = prepare()
-    command = ["docker", "compose", "--file", CHECKOUT / "docker-compose.yml"]
-    command += ["--env-file", state / "environment", "--profile", "*", "config", "--quiet"]
+    command = ["docker", "compose", "--file", str(CHECKOUT / "docker-compose.yml")]
+    command += ["--env-file", str(state / "environment"), "--profile", "*", "config", "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
