@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 _FIRST_RETRY = 0.5
 _LONGEST_RETRY = 30.0
+_SETTLED = 15.0  # seconds; longer than it takes to find out that something cannot be reached
 _STOP_TIMEOUT = timedelta(seconds=10)
 
 
@@ -30,7 +31,7 @@ class Job:
     wait
         Awaited instead of the pause, to start early on a hint.
     endless
-        The work never returns by itself; it counts as fresh as long as it runs.
+        The work never returns by itself; it counts as fresh while it runs, after a failure once it has run for a while.
     """
 
     name: str
@@ -40,6 +41,11 @@ class Job:
     endless: bool = False
     last_success: float = field(default_factory=monotonic)
     failing_since: float | None = None
+    running_since: float | None = None
+
+    def settled(self) -> bool:
+        """Whether the present run has lasted so long that an earlier failure is over."""
+        return self.running_since is not None and monotonic() - self.running_since >= _SETTLED
 
     def fresh(self) -> bool:
         """Whether it succeeded within three intervals, and at least ten seconds."""
@@ -50,7 +56,7 @@ class Job:
     def overdue(self) -> float:
         """Seconds since it last succeeded; of one that never returns, since it began to fail."""
         if self.endless:
-            return 0 if self.failing_since is None else monotonic() - self.failing_since
+            return 0 if self.failing_since is None or self.settled() else monotonic() - self.failing_since
         return monotonic() - self.last_success
 
 
@@ -110,10 +116,13 @@ class Supervisor:
     async def _loop(self, job: Job) -> None:
         retry = _FIRST_RETRY
         while True:
+            job.running_since = monotonic()
             try:
                 await job.work()
             except Exception as error:  # noqa: BLE001 the one place where work may fail for any reason and go on
-                job.failing_since = job.failing_since or monotonic()
+                if job.failing_since is None or (job.endless and job.settled()):
+                    job.failing_since, retry = monotonic(), _FIRST_RETRY
+                job.running_since = None
                 self._runs.labels(job.name, "failure").inc()
                 self._log.warning("background job failed", job=job.name, error=repr(error), retry_in=retry)
                 await asyncio.sleep(retry)
