@@ -18,6 +18,7 @@ Variables with a service's prefix (``HELIOSTAT_BUILDER_``, ``HELIOSTAT_HUB_``, â
 no value of theirs is in what the engine tells about a container.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -66,11 +67,18 @@ class Keys:
 
 
 def main(images: list[str], environment: Mapping[str, str]) -> None:
-    """Write everything."""
+    """Make the directory and write everything, one process at a time."""
     root = Path(environment.get("HELIOSTAT_COMPOSE_DIRECTORY") or CHECKOUT / ".heliostat" / "compose").resolve()
     for directory in (root, root / "keys", root / "own", root / "secrets"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
+    with (root / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two at once would make two of each secret
+        write_all(root, images, environment)
+
+
+def write_all(root: Path, images: list[str], environment: Mapping[str, str]) -> None:
+    """Write everything below the directory, which exists."""
     keys = Keys(root / "keys")
     files = build_files(keys, environment)
     variables = build_variables(root, images, environment)
