@@ -55,9 +55,14 @@ async def prepare_engine(
     Raises
     ------
     LocalError
-        The engine does not answer, or the image cannot be made.
+        The engine does not answer, or the image cannot be made, or is to have what it has not.
     """
     url = inherited.get(ENGINE_URL)
+    if config.collaboration and DEFAULT_IMAGE not in inherited:
+        raise LocalError(
+            f"The lab image has no real-time collaboration: name an image that has it in {DEFAULT_IMAGE}, or leave "
+            "HELIOSTAT_COLLABORATION out."
+        )
     try:
         async with Engine.open(url) as engine:
             await engine.ping()

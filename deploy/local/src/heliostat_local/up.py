@@ -111,7 +111,12 @@ async def up(
 
                 async def announce() -> None:
                     say(describe_access(config, layout, sign_in=sign_in))
-                    say(describe_limits(await _find_limits(layout, secret_files, client=client, engine=engine)))
+                    try:
+                        limits = await _find_limits(layout, secret_files, client=client, engine=engine)
+                    except httpx.HTTPError as e:
+                        say(f"What is enforced for servers could not be asked now: {e}")
+                    else:
+                        say(describe_limits(limits))
 
                 await supervisor.run(stop, on_ready=announce)
         finally:

@@ -84,7 +84,7 @@ class DockerHost(Host):
         self.images = Images(self.engine)
         self.servers = ServerContainers(self.engine, instance=self.instance)
         self.relay = httpx.AsyncClient(timeout=_RELAY_DEADLINE.total_seconds(), trust_env=False)
-        loops = _open_loops(facts.loops, config, self.containers, facts.image)
+        loops = _open_loops(facts.loops, config, self.containers, facts.image) if facts.loops else None
         self._log = structlog.get_logger()
         volumes = ServerVolumes(
             config.state_directory / "containers", engine=self.engine, instance=self.instance, loops=loops
@@ -198,8 +198,6 @@ async def _wait_for_engine(engine: Engine) -> None:
 async def _try_loops(config: HubConfig, containers: Containers, image: Image) -> tuple[LoopAccess | None, str | None]:
     access: LoopAccess = "own" if os.getuid() == 0 else "helper"
     loops = _open_loops(access, config, containers, image)
-    if loops is None:
-        raise RuntimeError("an access has devices")
     with tempfile.TemporaryDirectory(dir=config.state_directory, prefix="trial-") as directory:
         file = Path(directory, "image.ext4")
         try:
@@ -211,17 +209,11 @@ async def _try_loops(config: HubConfig, containers: Containers, image: Image) ->
     return access, None
 
 
-def _open_loops(
-    access: LoopAccess | None, config: HubConfig, containers: Containers, image: Image
-) -> LoopDevices | None:
-    match access:
-        case None:
-            return None
-        case "own":
-            return OwnLoopDevices()
-        case "helper":
-            state = str(config.state_directory)
-            source = config.state_mount or state
-            mount = Mount(source=source, target=state, kind="bind" if source.startswith("/") else "volume")
-            labels = {"heliostat.instance": name_instance(config), "heliostat.helper": "true"}
-            return HelperLoopDevices(containers, image=image.digest, mount=mount, labels=labels)
+def _open_loops(access: LoopAccess, config: HubConfig, containers: Containers, image: Image) -> LoopDevices:
+    if access == "own":
+        return OwnLoopDevices()
+    state = str(config.state_directory)
+    source = config.state_mount or state
+    mount = Mount(source=source, target=state, kind="bind" if source.startswith("/") else "volume")
+    labels = {"heliostat.instance": name_instance(config), "heliostat.helper": "true"}
+    return HelperLoopDevices(containers, image=image.digest, mount=mount, labels=labels)
