@@ -70,6 +70,8 @@ def test_a_requirements_repository_from_launch_to_deletion(
     name = ready["server_name"]
     lab = person.open_lab(name)
     assert lab.execute(lab.read_notebook_code("survey.ipynb")) == "1.16.0 4.0\n"
+    limits = wait_for(lambda: read_session(person, name)["limits"], what="the limits")
+    assert [limit for limit in limits if not limit["enforced"]] == []
     assert lab.execute(build_probe(compose)) == "hub open\n"
     lab.write_file("mine.txt", "what I did")
     volume = read_session(person, name)["storage"]["volume_id"]

@@ -19,7 +19,7 @@ from .containers import Containers
 __all__ = ["HelperLoopDevices", "LoopDevices", "OwnLoopDevices"]
 
 _DEADLINE = timedelta(seconds=60)
-_LIST = 'left() { losetup --noheadings --output NAME --associated "$1"; }; '
+_LIST = 'PATH=$PATH:/usr/sbin:/sbin; left() { losetup --noheadings --output NAME --associated "$1"; }; '
 _DETACH = _LIST + 'for device in $(left "$1"); do losetup --detach "$device"; done; '
 _IN_USE = 75
 _ATTACH = _DETACH + f'[ -z "$(left "$1")" ] || exit {_IN_USE}; exec losetup --find --show "$1"'
