@@ -8,6 +8,7 @@ from heliostat_builder.domain.failures import explain_build_failure
 from heliostat_builder.domain.images import Tools, build_image_plan, build_tools_key
 from heliostat_builder.domain.plans import FilesPlan
 from heliostat_builder.errors import UnsupportedConfigurationError
+from heliostat_builder.runtimes.docker.steps import MARK, PHASES, Outcome
 from heliostat_builder.storage.caches import _plan as adapter
 
 TOOLS = Tools(
@@ -161,6 +162,14 @@ def test_a_plan_is_remembered_as_it_was():
     for files in ({"requirements.txt": "six", "start": ""}, {"Dockerfile": "FROM x"}, {"environment.yml": "a: b"}):
         made = plan(files)
         assert adapter.validate_python(adapter.dump_python(made, mode="json")) == made
+
+
+@pytest.mark.parametrize("phase", [*PHASES, "unheard-of"])
+def test_whatever_phase_a_script_says_it_is_in_its_failure_has_a_reason(phase):
+    outcome = Outcome(container="x", status=3)
+    outcome.take(f"{MARK}{phase}")
+    outcome.take("no sky today")
+    assert "no sky today" in outcome.explain().message
 
 
 @pytest.mark.parametrize(

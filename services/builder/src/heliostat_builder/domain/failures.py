@@ -25,6 +25,7 @@ _MESSAGES = {
     "solve": ("solve_failed", "The requirements cannot be met together", "Change the requirements it names."),
     "install": ("install_failed", "A package could not be installed", "Look at the log above this line."),
     "postbuild": ("postbuild_failed", "The repository's postBuild script failed", "Look at what it printed."),
+    "compile": ("install_failed", "The build ended while modules were compiled", "Look at the log above this line."),
     "venv": ("install_failed", "The environment could not be begun", "Try again; if it stays, tell the operator."),
 }
 
