@@ -87,7 +87,9 @@ def write_all(root: Path, images: list[str], environment: Mapping[str, str]) -> 
         variables[f"HELIOSTAT_SETTINGS_{service.upper()}"] = digest
     lines = [f"{name}={quote(value)}\n" for name, value in variables.items()]
     write(root / "environment", "".join(lines), mode=0o600)
-    write(root / "credentials.json", json.dumps(build_credentials(keys, variables), indent=2) + "\n", mode=0o600)
+    passwords = environment.get("HELIOSTAT_HUB_SIGN_IN", "local") == "local"
+    credentials = build_credentials(keys, variables, passwords=passwords)
+    write(root / "credentials.json", json.dumps(credentials, indent=2) + "\n", mode=0o600)
 
 
 def build_files(keys: Keys, environment: Mapping[str, str]) -> dict[str, dict[str, str]]:
@@ -142,6 +144,8 @@ def build_files(keys: Keys, environment: Mapping[str, str]) -> dict[str, dict[st
         files["builder"]["heliostat_builder_build_environment"] = json.dumps({"SSL_CERT_FILE": CERTIFICATES, **given})
         for service in ("builder", "hub"):
             files[service]["certificates.pem"] = Path(environment["CA_BUNDLE"]).read_text()
+    anonymous = environment.get("HELIOSTAT_SESSIONS_ANONYMOUS_LAUNCHES", "false")
+    files["hub"].setdefault("heliostat_hub_anonymous_launches", anonymous)
     files["hub"]["auth_state_key"] = keys["hub_auth_state_key"]
     files["postgres"] = {f"database_{role}": keys[f"database_{role}"] for role in ROLES}
     files["prometheus"] = {"hub_metrics_token": keys["hub_metrics_token"]}
@@ -209,16 +213,20 @@ def uses_registry(environment: Mapping[str, str]) -> bool:
     return environment.get("HELIOSTAT_REGISTRY", "false") == "true"
 
 
-def build_credentials(keys: Keys, variables: Mapping[str, str]) -> dict[str, str]:
-    """Build what people and scripts need to sign in."""
-    return {
+def build_credentials(keys: Keys, variables: Mapping[str, str], *, passwords: bool) -> dict[str, str]:
+    """Build what scripts need, and people where they sign in with passwords made here."""
+    credentials = {
         "url": variables["HELIOSTAT_PUBLIC_URL"],
-        "username": "user",
-        "password": keys["user_password"],
         "admin_username": "admin",
-        "admin_password": keys["admin_password"],
         "api_token": keys["admin_api_token"],
     }
+    if passwords:
+        credentials |= {
+            "username": "user",
+            "password": keys["user_password"],
+            "admin_password": keys["admin_password"],
+        }
+    return credentials
 
 
 def database_url(keys: Keys, role: str) -> str:

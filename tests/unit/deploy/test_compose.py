@@ -17,6 +17,7 @@ from heliostat_core.config import SECRETS_DIRECTORY
 from heliostat_core.migrate import MigrateConfig
 from heliostat_hub import HubConfig
 from heliostat_hub.sign_in import SharedPasswordConfig
+from heliostat_local import process_environment
 from heliostat_policy.config import PolicyConfig
 from heliostat_sessions.config import SessionsConfig
 from pydantic_settings import BaseSettings
@@ -159,6 +160,21 @@ def test_a_setting_reaches_its_service_as_a_file_and_changes_what_compose_compar
     assert before["HELIOSTAT_SETTINGS_BUILDER"] == after["HELIOSTAT_SETTINGS_BUILDER"]
     prepare()
     assert not (secrets / "heliostat_sessions_anonymous_launches").exists()
+
+
+def test_who_may_call_whom_is_what_it_is_elsewhere() -> None:
+    prepare = load_prepare()
+    assert (prepare.CALLERS, prepare.SERVICES) == (process_environment.CALLERS, process_environment.HUB_SERVICE_NAMES)
+
+
+def test_where_people_sign_in_with_their_accounts_no_password_is_told(prepare: Any) -> None:
+    told = json.loads((prepare(HELIOSTAT_HUB_SIGN_IN="ldap") / "credentials.json").read_text())
+    assert set(told) == {"url", "admin_username", "api_token"}
+
+
+def test_anonymous_launches_are_switched_on_at_the_hub_too(prepare: Any) -> None:
+    state = prepare(HELIOSTAT_SESSIONS_ANONYMOUS_LAUNCHES="true")
+    assert (state / "secrets" / "hub" / "heliostat_hub_anonymous_launches").read_text() == "true"
 
 
 def test_no_secret_is_in_the_variables_of_compose(prepare: Any) -> None:
