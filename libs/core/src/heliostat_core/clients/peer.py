@@ -13,7 +13,8 @@ from ..contracts.model import ErrorView
 from ..errors import HeliostatError, UnavailableError
 
 _PATIENCE = timedelta(seconds=10)
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+# Idle connections are let go before the peer, which waits five seconds, closes them under a request.
+_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3)
 
 
 class PeerUnavailableError(UnavailableError):
