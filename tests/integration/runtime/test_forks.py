@@ -315,6 +315,21 @@ async def test_a_changed_base_environment_has_another_fork_server(servers, speci
     assert await preloaded() != pid
 
 
+async def test_one_that_cannot_import_is_not_tried_again(servers, environment, fork_servers, tmp_path):
+    tries = tmp_path / "tries"
+    broken = next(environment.glob("lib/python3.*/site-packages")) / "broken"
+    broken.mkdir()
+    (broken / "preload.py").write_text(f"open({str(tries)!r}, 'a').write('x')\nraise ImportError('broken')\n")
+    await servers.preload(environment, "broken")
+    async with asyncio.timeout(10):
+        while not tries.exists() or fork_servers():
+            await asyncio.sleep(0.01)
+    for _ in range(10):
+        await servers.preload(environment, "broken")
+        await asyncio.sleep(0.03)
+    assert tries.read_text() == "x"
+
+
 async def test_an_interpreter_that_servers_could_write_is_not_shared(servers, environment, state, fork_servers):
     interpreter = state / "python3"
     interpreter.write_bytes((environment / "bin/python").resolve().read_bytes())

@@ -53,6 +53,7 @@ Environments and content archives::
 Servers::
 
     servers = Servers(state, capabilities, volumes)
+    await servers.preload(base_environment, module)   # from then on servers of that module are forked; may be repeated
     server = await servers.start(ServerSpec(volume_id=..., environment=..., base_environment=..., command=(...), ...))
     await server.wait_until_listening(port, deadline=timedelta(seconds=30))
     await server.poll() -> ServerStatus(running, exit_code); await server.stop(grace=timedelta(seconds=10))
@@ -60,6 +61,7 @@ Servers::
     server = await servers.adopt(volume_id)           # after a restart of the hub; None when nothing runs
     await servers.list_() -> tuple[ServerRecord, ...]
     await servers.reconcile(known_volume_ids)         # kills what nobody claims, cleans up what has ended
+    await servers.close()                             # ends the fork server; servers go on
 """
 
 from .capabilities import HostCapabilities

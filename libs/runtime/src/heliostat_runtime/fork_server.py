@@ -58,8 +58,11 @@ def main() -> None:
     module = sys.argv[2]
     set_command_line([*sys.orig_argv[:2], "fork-server", module])
     if os.getuid() == 0:
-        limit_capabilities(NEEDED)
-        set_capabilities(NEEDED)
+        try:
+            limit_capabilities(NEEDED)
+            set_capabilities(NEEDED)
+        except OSError as e:
+            sys.exit(f"servers cannot be forked here: {e}")
     before = dict(os.environ)
     preload(module)
     if len(list(Path("/proc/self/task").iterdir())) != 1:

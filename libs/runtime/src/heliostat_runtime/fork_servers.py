@@ -93,7 +93,7 @@ class ForkServers:
         """Start the fork server of a base environment unless it runs, or cannot work on this host."""
         with self._lock:
             preload = self._read_preload(base_environment, module)
-            if preload is not None and (preload != self._preload or self._has_ended() or self._is_old()):
+            if preload is not None and self._is_due(preload):
                 self._stop()
                 self._start(preload)
 
@@ -184,7 +184,11 @@ class ForkServers:
         self._is_ready = self._is_ready or bool(message)
         return not message
 
-    def _is_old(self) -> bool:
+    def _is_due(self, preload: Preload) -> bool:
+        if preload != self._preload:
+            return True
+        if self._has_ended():
+            return self._is_ready  # one that ended before would end again
         return time.monotonic() - self._started_at > LIFETIME.total_seconds()
 
     def _read_preload(self, base_environment: Path, module: str) -> Preload | None:
