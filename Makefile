@@ -76,7 +76,7 @@ lint: init-dev ## check style, formatting and the import rules
 	$(BIN)/lint-imports
 
 types: init-dev ## check the types
-	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src tests benchmarks)
+	$(BIN)/mypy $(wildcard libs/*/src services/*/src deploy/local/src deploy/compose tests benchmarks)
 
 test: init-dev test-packages ## everything CI checks: style, types and all tests
 	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-images lint types test-js
