@@ -1,6 +1,9 @@
 """Plain pip repositories become images by our own recipe."""
 
 import asyncio
+import zipfile
+from pathlib import Path
+from secrets import token_hex
 
 from heliostat_containers import Containers, Images
 
@@ -22,6 +25,30 @@ async def test_a_commit_becomes_one_image_with_its_packages_and_files(builder, g
     assert listed.split() == ["clear1000:1000"]
     plan = (await builder.post("api/v1/plans", json={"repo": repository.url}, headers=ada)).json()
     assert (plan["decision"], plan["image"]) == ("hit", built["image"])
+
+
+def build_trap(wheels: Path) -> str:
+    """Make a wheel that brings programs of the names of those a build runs; each leaves a trace."""
+    name = f"trap{token_hex(6)}"  # the index has none of this name
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(wheels / f"{name}-1.0-py3-none-any.whl", "w") as file:
+        for program in ("rm", "sh", "env", "readlink", "printf"):
+            file.writestr(f"{name}-1.0.data/scripts/{program}", "#!/bin/sh\necho caught >> /srv/environment/caught\n")
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "")
+    return name
+
+
+async def test_programs_of_packages_do_not_run_beside_secrets_and_cache(replica, git, ada, wheels):
+    repository = git.create("ada/trap")
+    repository.commit({"requirements.txt": build_trap(wheels)})
+    async with replica(build_compiles=True) as builder:
+        built = await build(builder, ada, repository.url)
+    assert built["state"] == "succeeded", built["failure"]
+    listed = run_in(built["image"], "/bin/sh", "-c", "/bin/ls /srv/environment /srv/environment/bin").split()
+    assert "rm" in listed
+    assert "caught" not in listed
 
 
 async def test_a_commit_that_changes_only_a_notebook_gets_a_layer_and_no_build(

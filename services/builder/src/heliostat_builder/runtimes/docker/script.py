@@ -15,6 +15,9 @@ CERTIFICATES = "certificates.pem"
 
 _OWN_CACHE = "/tmp/uv-cache"  # noqa: S108 in the container
 _PYTHON = f"{ENVIRONMENT}/bin/python"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+"""Where the script's own programs are: a package may bring an ``rm``, which must not run beside secrets and cache."""
+
 _TESTS = "/tests?/"
 """Modules that are not compiled: a third of what packages bring, and nobody imports it."""
 
@@ -25,10 +28,11 @@ _HEAD = f"""\
 set -u
 begin() {{ printf '%s%s\\n' "$MARK" "$1"; }}
 . {GIVEN}/environment
+PYTHON=$(readlink -f "$ENVIRONMENT/bin/python")
 """
 _COMPILE = """\
 begin compile
-"$ENVIRONMENT/bin/python" -I -S -m compileall -q -j 0 -x "$TESTS" "$ENVIRONMENT/lib" || true
+"$PYTHON" -I -S -m compileall -q -j 0 -x "$TESTS" "$ENVIRONMENT/lib" || true
 """
 _END = "rm -rf /tmp/* /tmp/.[!.]*\nexit 0\n"
 
@@ -62,7 +66,8 @@ def build_script(inputs: Inputs, *, shared_cache: bool, compiles: bool) -> str:
         script = f"{HOME}/{inputs.post_build}"
         steps += [f"chmod +x {shlex.quote(script)}\n"]
         # The shell runs a script without a first line that names its interpreter, as repo2docker's does.
-        steps += [_build_phase("postbuild", ["sh", "-c", 'exec "$0"', script])]
+        found = f"PATH={ENVIRONMENT}/bin:{_PATH}"
+        steps += [_build_phase("postbuild", ["env", found, "sh", "-c", 'exec "$0"', script])]
     return "".join([*steps, _COMPILE if compiles else "", _END])
 
 
@@ -72,6 +77,7 @@ def _build_phase(name: str, argv: Sequence[str]) -> str:
 
 def _build_environment(variables: Mapping[str, str], *, trusts: bool, shared_cache: bool) -> bytes:
     fixed = {
+        "PATH": _PATH,
         "MARK": MARK,
         "TESTS": _TESTS,
         "ENVIRONMENT": ENVIRONMENT,
