@@ -126,7 +126,7 @@ class GitServer:
 
 @contextmanager
 def running_git_server(*, root: Path | None = None, host: str = "127.0.0.1", port: int = 0) -> Iterator[GitServer]:
-    """Serve repositories on loopback, or another address of this machine; without a root, from a temporary directory."""
+    """Serve repositories on loopback or another address of this machine, by default from a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="heliostat-git-") as temporary:
         server = GitServer(root=root or Path(temporary), url="")
         (server.root / "served").mkdir(exist_ok=True)
