@@ -1,7 +1,6 @@
 """docker-compose.yml as a person uses it: launch, work, stop, start, idle stop, delete; and what kill -9 does to it."""
 
 import json
-import subprocess
 from functools import partial
 from typing import Any
 
@@ -54,9 +53,15 @@ for place in {places!r}:
 """
 
 
-def list_volumes(volume_id: str) -> list[str]:
-    command = ["docker", "volume", "ls", "--quiet", "--filter", f"label=heliostat.volume={volume_id}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+def has_storage(compose: Compose, volume_id: str) -> bool:
+    """Whether the hub keeps a volume, whatever the engine has of it."""
+    return volume_id in compose.run("exec", "-T", "hub", "ls", "/var/lib/heliostat/containers/volumes").split()
+
+
+def list_named(person: Person) -> list[dict[str, Any]] | None:
+    """List a person's named servers; None while the proxy does not lead there."""
+    answer = person.client.get(f"{API}/sessions")
+    return [session for session in answer.json() if session["name"]] if answer.status_code == 200 else None
 
 
 def test_a_requirements_repository_from_launch_to_deletion(
@@ -75,7 +80,7 @@ def test_a_requirements_repository_from_launch_to_deletion(
     assert lab.execute(build_probe(compose)) == "hub open\n"
     lab.write_file("mine.txt", "what I did")
     volume = read_session(person, name)["storage"]["volume_id"]
-    assert list_volumes(volume)
+    assert has_storage(compose, volume)
 
     person.client.post(f"{API}/sessions/{name}/stop").raise_for_status()
     wait_for(lambda: read_session(person, name)["state"] == "stopped", what="the stop")
@@ -86,10 +91,10 @@ def test_a_requirements_repository_from_launch_to_deletion(
     with short_idle_timeout(admin, person.name):
         stopped = wait_for(lambda: read_session(person, name)["state"] == "stopped", seconds=90, what="the idle stop")
     assert stopped
-    assert list_volumes(volume)
+    assert has_storage(compose, volume)
 
     person.client.delete(f"{API}/sessions/{name}").raise_for_status()
-    wait_for(lambda: not list_volumes(volume), what="the end of the storage")
+    wait_for(lambda: not has_storage(compose, volume), what="the end of the storage")
 
 
 def test_a_dockerfile_repository(compose: Compose, person: Person, git: GitServer) -> None:
@@ -132,7 +137,7 @@ def test_containers_killed_during_a_build_and_a_start(
     assert stream.lines == list(range(1, len(stream.lines) + 1))
     for container, since in killed.items():
         wait_for(partial(compose.is_back, container, since=since), what=container)
-    sessions = [session for session in person.client.get(f"{API}/sessions").json() if session["name"]]
+    sessions = wait_for(lambda: list_named(person), what="the list of servers")
     assert [session["state"] for session in sessions] == ["running"]
     assert person.open_lab(sessions[0]["name"]).execute("import six; print(six.__version__)") == "1.16.0\n"
 
