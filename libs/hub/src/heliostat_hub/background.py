@@ -16,6 +16,7 @@ from .host import Host
 
 INTERVAL = timedelta(seconds=60)
 ROUTES_INTERVAL = timedelta(seconds=2)
+_PROXY_DEADLINE = timedelta(seconds=5)  # a connection to a container that was killed may never end by itself
 _HUB_POLL = timedelta(milliseconds=100)
 
 
@@ -31,7 +32,9 @@ async def reconcile(host: Host, hub: Any) -> None:
 
 async def restore_routes(hub: Any) -> None:
     """Give a proxy that lost its routes all of them; the hub itself looks every five minutes only."""
-    if hub.hub.routespec not in await hub.proxy.get_all_routes():
+    async with asyncio.timeout(_PROXY_DEADLINE.total_seconds()):
+        known = await hub.proxy.get_all_routes()
+    if hub.hub.routespec not in known:
         await hub.proxy.check_routes(hub.users, hub._service_map)  # noqa: SLF001 it is what the hub itself gives it
 
 
