@@ -4,7 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from heliostat_core.eventstore import rebuild
+from heliostat_runtime import VolumeStore
 from heliostat_sessions.factory import build_projections
+from heliostat_sessions.storage.host import LocalHost
 from sqlalchemy import text
 
 from .conftest import Service, World, wait_for_launch, wait_until
@@ -39,7 +41,7 @@ async def test_the_default_server_has_a_url_that_works(world: World, service: Se
 
 async def test_a_deleted_servers_storage_is_gone(world: World, service: Service) -> None:
     alice = world.add_user("alice")
-    volumes = service.process.factory.reconciler._host.volumes
+    volumes = _read_volumes(service)
     volume = await volumes.ensure("alice", "plain", 64 * 2**20)
     await service.client.post("api/v1/sessions", json={"name": "plain"}, headers=alice)
     view = await _wait_for_state(service, alice, "plain", "running")
@@ -83,7 +85,7 @@ async def test_a_hub_that_lost_its_database_takes_nobodys_files_along(world: Wor
     world.hub.servers.add("alice", "work")
     reconciler = service.process.factory.reconciler
     await reconciler.reconcile()
-    volumes = reconciler._host.volumes
+    volumes = _read_volumes(service)
     await volumes.ensure("alice", "work", 64 * 2**20)
     world.hub.servers.users.clear()
     await reconciler.reconcile()
@@ -147,6 +149,12 @@ async def test_another_users_things_do_not_exist(world: World, service: Service)
         assert (await service.client.request(method, path)).status_code == 401, (method, path)
     assert (await service.client.get("api/v1/sessions?user=alice", headers=root)).json()[0]["name"] == "demo"
     assert (await service.client.get(own, headers=root)).status_code == 200
+
+
+def _read_volumes(service: Service) -> VolumeStore:
+    host = service.process.factory.reconciler._host
+    assert isinstance(host, LocalHost)
+    return host.volumes
 
 
 async def _delete(service: Service, headers: dict[str, str], name: str) -> None:
