@@ -33,8 +33,6 @@ class Component:
         Done before each start.
     complete
         Done after each time the program answers, before the component counts as ready.
-    restored
-        Done after a restart made it ready again, without holding anything up.
     signal_target
         Finds the process to signal from the one that was started.
     """
@@ -47,7 +45,6 @@ class Component:
     after: tuple[str, ...] = ()
     prepare: Callable[[], Awaitable[None]] = _nothing
     complete: Callable[[], Awaitable[None]] = _nothing
-    restored: Callable[[], Awaitable[None]] = _nothing
     start_deadline: timedelta = timedelta(seconds=60)
     stop_deadline: timedelta = timedelta(seconds=10)
     stop_signal: signal.Signals = signal.SIGTERM

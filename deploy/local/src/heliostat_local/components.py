@@ -3,7 +3,6 @@
 import shutil
 import sys
 from datetime import timedelta
-from functools import partial
 
 import httpx
 from heliostat_core.migrations import HEAD
@@ -12,7 +11,7 @@ from .base_environment import BaseEnvironment
 from .component import Component
 from .config import CHECKOUT, LocalConfig
 from .errors import LocalError
-from .hub_api import HttpProbe, restore_routes
+from .hub_api import HttpProbe
 from .layout import StateLayout
 from .postgres import PostgresCluster
 from .process_environment import ProcessEnvironments
@@ -107,10 +106,4 @@ def build_proxy(
         environment=environments.build_proxy(),
         directory=CHECKOUT,
         is_ready=HttpProbe(client, f"{environments.url('proxy_api')}/api/routes", token=token),
-        restored=partial(
-            restore_routes,
-            client,
-            hub_api_url=environments.hub_api_url,
-            token=secret_files.ensure("admin_api_token"),
-        ),
     )

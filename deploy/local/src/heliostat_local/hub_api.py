@@ -6,15 +6,11 @@ import httpx
 from heliostat_runtime.limits import Enforcement
 from pydantic import TypeAdapter
 
-from .polling import poll_until
-
-__all__ = ["HttpProbe", "read_enforcement", "restore_routes"]
+__all__ = ["HttpProbe", "read_enforcement"]
 
 ENFORCEMENT: TypeAdapter[list[Enforcement]] = TypeAdapter(list[Enforcement])
 
 DEADLINE = timedelta(seconds=2)
-RETRY = timedelta(seconds=1)
-RESTORE_DEADLINE = timedelta(seconds=30)
 
 
 class HttpProbe:
@@ -32,23 +28,6 @@ class HttpProbe:
         except httpx.HTTPError:
             return False
         return response.is_success
-
-
-async def restore_routes(client: httpx.AsyncClient, *, hub_api_url: str, token: str) -> None:
-    """Have the hub give a restarted proxy its routes at once instead of at its next check."""
-
-    async def synchronise() -> bool:
-        try:
-            response = await client.post(
-                f"{hub_api_url}/proxy",
-                headers={"Authorization": f"token {token}"},
-                timeout=RESTORE_DEADLINE.total_seconds(),
-            )
-        except httpx.HTTPError:
-            return False
-        return response.is_success
-
-    await poll_until(synchronise, deadline=RESTORE_DEADLINE, interval=RETRY)
 
 
 async def read_enforcement(client: httpx.AsyncClient, *, hub_api_url: str, token: str) -> list[Enforcement]:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from time import monotonic
 
@@ -20,7 +19,6 @@ __all__ = ["ComponentRunner"]
 
 WATCH_INTERVAL = timedelta(seconds=5)
 TAIL_LINES = 20
-RESTORE_DEADLINE = timedelta(seconds=30)
 
 
 class ComponentRunner:
@@ -122,10 +120,6 @@ class ComponentRunner:
 
     async def _observe(self, child: Child) -> None:
         name = self.component.name
-        if self._board.read(name).restarts:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(RESTORE_DEADLINE.total_seconds()):
-                    await self.component.restored()
         while True:
             await asyncio.sleep(WATCH_INTERVAL.total_seconds())
             answers = await poll_until(self.component.is_ready, deadline=WATCH_INTERVAL)
