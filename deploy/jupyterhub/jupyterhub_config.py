@@ -4,4 +4,4 @@ from heliostat_hub import HubConfig, configure, open_host, read_settings, schedu
 
 host = open_host(read_settings(HubConfig))
 configure(get_config(), host)  # noqa: F821 given by JupyterHub
-background = schedule_background(host)
+schedule_background(host)

@@ -46,3 +46,4 @@ def _policy_as_usual(request: pytest.FixtureRequest) -> Iterator[None]:
     if "stack" in request.fixturenames:
         peers = request.getfixturevalue("stack").peers
         peers.down = peers.refuse_starts = peers.refuse_shares = False
+        peers.hesitation = 0.0

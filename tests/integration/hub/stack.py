@@ -1,5 +1,6 @@
 """A real JupyterHub with its real proxy, the process runtime, and a policy service played by the test."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -65,6 +66,7 @@ class Peers:
         self.down = False
         self.refuse_starts = False
         self.refuse_shares = False
+        self.hesitation = 0.0
         self.asked: list[AdmissionRequest] = []
         self.reports: list[tuple[str, dict[str, Any]]] = []
         app = FastAPI()
@@ -88,6 +90,7 @@ class Peers:
         if self.down:
             response.status_code = 503
             return {}
+        await asyncio.sleep(self.hesitation)
         self.asked.append(body)
         rule, message, limit, current = self._judge(body)
         return AdmissionView(

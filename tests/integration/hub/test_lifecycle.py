@@ -38,6 +38,7 @@ def test_files_survive_a_stop_and_are_deleted_with_the_server(stack: Stack) -> N
 
 def test_progress_tells_each_step(stack: Stack) -> None:
     token = stack.add_user("vega")
+    stack.peers.hesitation = 2  # seconds in which the watcher comes; of a server that is ready the hub tells no steps
     stack.api("POST", "users/vega/servers/steps", json={"user_options": None}).raise_for_status()
     url = f"{stack.url}/hub/api/users/vega/servers/steps/progress"
     text = httpx.get(url, headers={"Authorization": f"token {token}"}, timeout=60).text

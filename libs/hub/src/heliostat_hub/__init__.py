@@ -4,7 +4,7 @@
 
     host = open_host(read_settings(HubConfig))
     configure(c, host)
-    background = schedule_background(host)
+    schedule_background(host)
 """
 
 from .background import schedule_background

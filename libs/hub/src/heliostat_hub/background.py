@@ -17,7 +17,12 @@ from .host import Host
 INTERVAL = timedelta(seconds=60)
 ROUTES_INTERVAL = timedelta(seconds=2)
 _PROXY_DEADLINE = timedelta(seconds=5)  # a connection to a container that was killed may never end by itself
+_RESTORE_DEADLINE = timedelta(seconds=60)
 _HUB_POLL = timedelta(milliseconds=100)
+
+# A loop refers weakly to tasks that wait, and the hub forgets the names of its configuration file: without this the
+# collector takes the work away.
+_tasks: set[asyncio.Task[None]] = set()
 
 
 async def reconcile(host: Host, hub: Any) -> None:
@@ -31,11 +36,19 @@ async def reconcile(host: Host, hub: Any) -> None:
 
 
 async def restore_routes(hub: Any) -> None:
-    """Give a proxy that lost its routes all of them; the hub itself looks every five minutes only."""
+    """Give a proxy that lost routes all of them; the hub itself looks every five minutes only."""
     async with asyncio.timeout(_PROXY_DEADLINE.total_seconds()):
         known = await hub.proxy.get_all_routes()
-    if hub.hub.routespec not in known:
+    if _read_expected_routes(hub) <= known.keys():
+        return
+    async with asyncio.timeout(_RESTORE_DEADLINE.total_seconds()):
         await hub.proxy.check_routes(hub.users, hub._service_map)  # noqa: SLF001 it is what the hub itself gives it
+
+
+def _read_expected_routes(hub: Any) -> set[str]:
+    services = {service.proxy_spec for service in hub._service_map.values() if service.server}  # noqa: SLF001 as above
+    spawners = [spawner for user in hub.users.values() for spawner in user.spawners.values() if spawner.ready]
+    return {hub.hub.routespec, *services, *(spawner.proxy_spec for spawner in spawners)}
 
 
 async def run_background(host: Host) -> None:
@@ -54,13 +67,13 @@ async def run_background(host: Host) -> None:
         await host.close()
 
 
-def schedule_background(host: Host) -> asyncio.Task[None] | None:
-    """Start the background work in the hub's loop; None in the hub's commands that have no loop (``upgrade-db``).
+def schedule_background(host: Host) -> None:
+    """Start the background work in the hub's loop; nothing in the hub's commands that have no loop (``upgrade-db``).
 
-    The hub cancels and awaits all tasks of its loop when it ends; the caller keeps the reference.
+    The hub cancels and awaits all tasks of its loop when it ends.
     """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:
-        return None
-    return loop.create_task(run_background(host), name="heliostat background")
+        return
+    _tasks.add(loop.create_task(run_background(host), name="heliostat background"))
