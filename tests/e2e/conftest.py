@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.e2e.browsing import open_tab, running_browser, sign_in
 from tests.e2e.jupyter import Lab
+from tests.e2e.launching import list_servers
 from tests.e2e.stack import Stack, running_stack
 from tests.support.gitserver import GitServer, running_git_server
 from tests.support.notebooks import DATA, NOTEBOOK, REQUIREMENTS
@@ -78,7 +79,7 @@ def person(stack: Stack) -> Iterator[Person]:
     token = stack.create_user(name)
     with stack.client(token) as client, ExitStack() as labs:
         yield Person(name=name, token=token, client=client, labs=labs)
-        for session in client.get("/services/binder/api/v1/sessions").json():
+        for session in list_servers(client):
             client.delete(session["links"]["self"])
 
 

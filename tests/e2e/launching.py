@@ -84,6 +84,16 @@ def launch_to_ready(client: httpx.Client, **request: Any) -> dict[str, Any]:
     return dict(client.get(f"{API}/launches/{asked['id']}").json())
 
 
+def list_servers(client: httpx.Client) -> list[dict[str, Any]]:
+    """List a user's servers as soon as the service answers: a test may have killed it."""
+
+    def read() -> httpx.Response | None:
+        answer = client.get(f"{API}/sessions")
+        return answer if answer.status_code == 200 else None
+
+    return list(wait_for(read, what="the list of servers").json())
+
+
 def wait_for(read: Callable[[], Any], *, seconds: float = 60, what: str = "the condition") -> Any:
     """Poll until something is true and return it."""
     deadline = time.monotonic() + seconds

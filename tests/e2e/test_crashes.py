@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Person
-from tests.e2e.launching import API, follow, launch
+from tests.e2e.launching import follow, launch, list_servers
 from tests.e2e.stack import Stack
 from tests.support.gitserver import GitServer
 
@@ -46,7 +46,7 @@ def test_a_service_killed_during_a_build(stack: Stack, person: Person, git: GitS
     assert len(ids) == len(set(ids))
     replayed = follow(person.client, asked["id"])
     assert [message["id"] for message in replayed.messages] == ids
-    sessions = person.client.get(f"{API}/sessions").json()
+    sessions = list_servers(person.client)
     assert [session["state"] for session in sessions if session["name"]] == ["running"]
 
 
@@ -63,7 +63,7 @@ def test_sessions_killed_while_the_server_starts(stack: Stack, person: Person, r
     assert done
     assert stream.final is not None
     assert stream.final["phase"] == "ready", stream.final
-    names = [session["name"] for session in person.client.get(f"{API}/sessions").json() if session["name"]]
+    names = [session["name"] for session in list_servers(person.client) if session["name"]]
     assert len(names) == 1
 
 
@@ -73,5 +73,5 @@ def test_policy_down_refuses_new_servers_and_stops_none(stack: Stack, person: Pe
     stack.kill("policy")
     answer = person.client.post(f"/hub/api/users/{person.name}/servers/other", json={})
     assert answer.status_code in {201, 202, 503}
-    states = {session["name"]: session["state"] for session in person.client.get(f"{API}/sessions").json()}
+    states = {session["name"]: session["state"] for session in list_servers(person.client)}
     assert "running" in states.values()

@@ -38,7 +38,6 @@ def test_a_server_is_made_shared_opened_by_its_guest_stopped_and_deleted(
     with at_home(browser, stack, person.name) as page:
         create(page, "together")
         card = find_card(page, "together")
-        expect(card).to_contain_text("starting")
         expect(page.locator("#heliostat-left")).to_have_text("4 of 5 named servers left")
         expect(card.get_by_role("link", name="Open together")).to_be_visible()
         expect(card).to_contain_text("if nothing happens")

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Person
+from tests.e2e.launching import list_servers
 from tests.e2e.stack import Stack, find_free_port
 from tests.support import engine as engines
 from tests.support.gitserver import GitServer, running_git_server
@@ -145,7 +146,7 @@ def person(compose: Compose) -> Iterator[Person]:
     token = compose.stack.create_user(name)
     with compose.stack.client(token) as client, ExitStack() as labs:
         yield Person(name=name, token=token, client=client, labs=labs)
-        for session in client.get("/services/binder/api/v1/sessions").json():
+        for session in list_servers(client):
             client.delete(session["links"]["self"])
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.compose.conftest import DEADLINE, REPLICATED, Compose
 from tests.e2e.conftest import Person
-from tests.e2e.launching import API, follow, launch, launch_to_ready, wait_for
+from tests.e2e.launching import API, follow, launch, launch_to_ready, list_servers, wait_for
 from tests.e2e.policies import short_idle_timeout
 from tests.support.gitserver import GitServer
 from tests.support.notebooks import DATA, NOTEBOOK, REQUIREMENTS
@@ -56,12 +56,6 @@ for place in {places!r}:
 def has_storage(compose: Compose, volume_id: str) -> bool:
     """Whether the hub keeps a volume, whatever the engine has of it."""
     return volume_id in compose.run("exec", "-T", "hub", "ls", "/var/lib/heliostat/containers/volumes").split()
-
-
-def list_named(person: Person) -> list[dict[str, Any]] | None:
-    """List a person's named servers; None while the proxy does not lead there."""
-    answer = person.client.get(f"{API}/sessions")
-    return [session for session in answer.json() if session["name"]] if answer.status_code == 200 else None
 
 
 def test_a_requirements_repository_from_launch_to_deletion(
@@ -137,9 +131,9 @@ def test_containers_killed_during_a_build_and_a_start(
     assert stream.lines == list(range(1, len(stream.lines) + 1))
     for container, since in killed.items():
         wait_for(partial(compose.is_back, container, since=since), what=container)
-    sessions = wait_for(lambda: list_named(person), what="the list of servers")
-    assert [session["state"] for session in sessions] == ["running"]
-    assert person.open_lab(sessions[0]["name"]).execute("import six; print(six.__version__)") == "1.16.0\n"
+    servers = [server for server in list_servers(person.client) if server["name"]]
+    assert [server["state"] for server in servers] == ["running"]
+    assert person.open_lab(servers[0]["name"]).execute("import six; print(six.__version__)") == "1.16.0\n"
 
 
 @pytest.mark.parametrize("container", ["prometheus-1", "firewall-1"])
