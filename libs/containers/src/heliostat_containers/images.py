@@ -82,6 +82,17 @@ class Images:
         images = [await self.find(image["Id"]) for image in listed]
         return tuple(image for image in images if image is not None)
 
+    async def list_labels(self, label: str) -> Mapping[str, Mapping[str, str]]:
+        """List the labels of all images that have one (`key` or `key=value`), by digest; cheaper than the images.
+
+        Raises
+        ------
+        EngineError
+        """
+        async with self._engine.call("list its images") as docker:
+            listed = await docker.images.list(filters={"label": [label]})
+        return {image["Id"]: image.get("Labels") or {} for image in listed}
+
     async def add_layer(
         self, base: str, layer: Layer, *, name: str, labels: Mapping[str, str], deadline: timedelta = LOAD
     ) -> Image:

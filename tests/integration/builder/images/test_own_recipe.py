@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from heliostat_containers import Containers, Images
 
-from tests.integration.builder.conftest import build, follow
+from tests.integration.builder.conftest import build, build_wheel, follow
 from tests.integration.builder.images.conftest import run_in
 
 
@@ -69,6 +69,30 @@ async def test_a_commit_that_changes_only_a_notebook_gets_a_layer_and_no_build(
     environment = (await builder.get(path, headers=admin)).json()
     assert f"{new_requirement}==1.0" in environment["lock"].splitlines()
     assert environment["image"].startswith("sha256:")
+
+
+async def test_an_added_package_is_laid_on_the_environment_that_has_the_others(
+    builder, git, ada, wheels, new_requirement, engine
+):
+    added = f"added{token_hex(6)}"
+    build_wheel(wheels, added, "1.0")
+    repository = git.create("ada/grows")
+    repository.commit({"requirements.txt": f"{new_requirement}\nmirror==1.0\n"})
+    first = await build(builder, ada, repository.url)
+    repository.commit({"requirements.txt": f"{new_requirement}\nmirror==1.0\n{added}\n"})
+    second = await build(builder, ada, repository.url, repository.head())
+    repository.commit({"requirements.txt": f"{new_requirement}\nmirror==2.0\n{added}\n"})
+    third = await build(builder, ada, repository.url, repository.head())
+    assert [one["state"] for one in (first, second, third)] == ["succeeded"] * 3
+
+    one, two, three = [await Images(engine).read(built["image"]) for built in (first, second, third)]
+    *below, _ = one.layers  # the files of the commit
+    assert two.layers[: len(below)] == tuple(below)
+    assert len(two.layers) == len(one.layers) + 1
+    assert three.layers[: len(below)] != tuple(below)  # a version that goes may leave something behind
+    code = f"import {new_requirement}, {added}, mirror; print(mirror.VERSION)"
+    assert [run_in(built["image"], "python", "-c", code).strip() for built in (second, third)] == ["1.0", "2.0"]
+    assert f"{added}==1.0" in run_in(second["image"], "cat", "/srv/environment/heliostat-lock.txt").split()
 
 
 async def test_the_repositorys_own_code_is_installed_and_run_where_its_files_are(builder, git, ada, engine):

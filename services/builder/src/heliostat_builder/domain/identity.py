@@ -69,6 +69,14 @@ class Inputs:
         addresses = (word.partition("#")[0] for word in words if "://" in word)
         return any(not address.endswith(".whl") for address in addresses)
 
+    @property
+    def is_told_by_lock(self) -> bool:
+        """Whether names and versions say all: nothing runs, and every wheel comes from the operator's own indexes."""
+        lines = (*self.requirements, *self.constraints)
+        elsewhere = any(line.startswith("--") or "://" in line for line in lines)
+        runs = self.builds_repository_code or self.post_build is not None
+        return not (runs or elsewhere or self.hashed or self.start is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageInputs:

@@ -24,6 +24,13 @@ RECIPE = "heliostat.recipe"
 PYTHON = "heliostat.python"
 LOCK = "heliostat.lock"
 
+ORIGIN = "heliostat.origin"
+"""On environments that others may begin with: digest of the lab image at the bottom. Empty on all others, so that no
+Dockerfile can claim it."""
+
+GENERATION = "heliostat.generation"
+"""On the same: how many environments it is on top of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -56,8 +63,10 @@ class Names:
         """Label the containers of a build; of all builds, for an empty id."""
         return {ROLE: "build", INSTANCE: self.instance, BUILD: build_id}
 
-    def label_environment(self, created: EnvironmentCreated) -> dict[str, str]:
-        """Write what is recorded of an environment onto its image."""
+    def label_environment(
+        self, created: EnvironmentCreated, *, origin: str = "", generation: int = 0
+    ) -> dict[str, str]:
+        """Write what is recorded of an environment onto its image; ``origin`` where others may begin with it."""
         return {
             ROLE: "environment",
             INSTANCE: self.instance,
@@ -66,6 +75,8 @@ class Names:
             RECIPE: created.recipe,
             PYTHON: created.python,
             LOCK: created.lock,
+            ORIGIN: origin,
+            GENERATION: str(generation),
         }
 
     def label_content(self, files: FilesPlan, build_id: UUID) -> dict[str, str]:

@@ -3,13 +3,16 @@
 import re
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ...domain.identity import ADDED, Inputs
 from .steps import GIVEN, MARK
 from .toolbox import ENVIRONMENT
 
 HOME = "/home/jovyan"
-LOCK = f"{ENVIRONMENT}/heliostat-lock.txt"
+LOCK_FILE = f"{ENVIRONMENT}/heliostat-lock.txt"
+GROUND_FILE = f"{ENVIRONMENT}/heliostat-ground.txt"
+"""Written by `SOLVE`: what the lab image has."""
 SHARED_CACHE = "/var/cache/uv"
 CERTIFICATES = "certificates.pem"
 
@@ -37,31 +40,59 @@ begin compile
 _END = "rm -rf /tmp/* /tmp/.[!.]*\nexit 0\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What one step does.
+
+    Attributes
+    ----------
+    lock
+        What to install; None to solve first.
+    trusted
+        No code of anybody's packages runs in it, so it may have the shared cache and secrets, and build nothing.
+    may_build
+        Packages without a wheel are built.
+    installs
+        Also installs what it solved.
+    """
+
+    lock: bytes | None = None
+    trusted: bool = False
+    may_build: bool = False
+    installs: bool = True
+
+
+SOLVE = Task(trusted=True, installs=False)
+SOURCES = Task(may_build=True)
+
+
 def build_given(
-    inputs: Inputs, *, variables: Mapping[str, str], certificates: bytes | None, shared_cache: bool, compiles: bool
+    inputs: Inputs, task: Task, *, variables: Mapping[str, str], certificates: bytes | None, compiles: bool
 ) -> dict[str, bytes]:
-    """Build all files a step is given; ``shared_cache`` where no code of anybody's packages may run."""
+    """Build all files a step is given."""
     lines = [*inputs.requirements, *ADDED, *(["."] if inputs.project else [])]
     given = {
         "requirements.in": _join(lines),
         "constraints.txt": _join(inputs.constraints),
-        "environment": _build_environment(variables, trusts=certificates is not None, shared_cache=shared_cache),
-        "script": build_script(inputs, shared_cache=shared_cache, compiles=compiles).encode(),
+        "environment": _build_environment(variables, trusts=certificates is not None, shared_cache=task.trusted),
+        "script": build_script(inputs, task, compiles=compiles).encode(),
     }
+    given |= {"lock": task.lock} if task.lock is not None else {}
     return given | ({CERTIFICATES: certificates} if certificates is not None else {})
 
 
-def build_script(inputs: Inputs, *, shared_cache: bool, compiles: bool) -> str:
+def build_script(inputs: Inputs, task: Task, *, compiles: bool) -> str:
     """Build the script: solve, install, postBuild, compile."""
-    no_build = ["--no-build"] if shared_cache else []
-    solve = ["uv", "pip", "compile", "--no-header", "--no-annotate", "--python", _PYTHON, "--output-file", LOCK]
-    solve += [f"{GIVEN}/requirements.in"]
-    solve += ["--constraint", f"{GIVEN}/constraints.txt"] if inputs.constraints else []
-    solve += ["--prerelease", "allow"] if inputs.prerelease else []
-    solve += ["--generate-hashes"] if inputs.hashed else []
-    install = ["uv", "pip", "sync", "--python", _PYTHON, LOCK]
+    no_build = [] if task.may_build else ["--no-build"]
     steps = [_HEAD, f"cd {HOME}\n"]
-    steps += [_build_phase("solve", [*solve, *no_build]), _build_phase("install", [*install, *no_build])]
+    if task.lock is None:
+        steps += [_build_phase("solve", [*_build_solve(inputs), *no_build])]
+    else:
+        steps += [f"cat {GIVEN}/lock > {LOCK_FILE} || exit $?\n"]
+    if not task.installs:
+        ground = shlex.join(["uv", "pip", "freeze", "--python", _PYTHON])
+        return "".join([*steps, f"{ground} > {GROUND_FILE} 2> /dev/null || exit $?\n", _END])
+    steps += [_build_phase("install", ["uv", "pip", "sync", "--python", _PYTHON, LOCK_FILE, *no_build])]
     if inputs.post_build is not None:
         script = f"{HOME}/{inputs.post_build}"
         steps += [f"chmod +x {shlex.quote(script)}\n"]
@@ -69,6 +100,14 @@ def build_script(inputs: Inputs, *, shared_cache: bool, compiles: bool) -> str:
         found = f"PATH={ENVIRONMENT}/bin:{_PATH}"
         steps += [_build_phase("postbuild", ["env", found, "sh", "-c", 'exec "$0"', script])]
     return "".join([*steps, _COMPILE if compiles else "", _END])
+
+
+def _build_solve(inputs: Inputs) -> list[str]:
+    solve = ["uv", "pip", "compile", "--no-header", "--no-annotate", "--python", _PYTHON, "--output-file", LOCK_FILE]
+    solve += [f"{GIVEN}/requirements.in"]
+    solve += ["--constraint", f"{GIVEN}/constraints.txt"] if inputs.constraints else []
+    solve += ["--prerelease", "allow"] if inputs.prerelease else []
+    return solve + (["--generate-hashes"] if inputs.hashed else [])
 
 
 def _build_phase(name: str, argv: Sequence[str]) -> str:

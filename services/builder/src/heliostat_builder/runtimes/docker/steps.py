@@ -198,7 +198,8 @@ class Steps:
         return name
 
     async def _watch(self, name: str, log: BuildLog, known: int) -> Outcome:
-        outcome, begun, number = Outcome(container=name), monotonic(), 0
+        outcome, number = Outcome(container=name), 0
+        begun: float | None = None
         async with self._space.watching(name), aclosing(self._follow(name)) as lines:
             async for line in lines:
                 number += 1
@@ -206,10 +207,15 @@ class Steps:
                 if number <= known:  # the builder before stored it
                     continue
                 await log.add(outcome.phase, shown)
-                if outcome.phase != before:
-                    self._metrics.phases.labels(before).observe(monotonic() - begun)
+                if shown != line:
+                    self._count_phase(before, begun)
                     begun = monotonic()
+        self._count_phase(outcome.phase, begun)
         return outcome
+
+    def _count_phase(self, phase: str, begun: float | None) -> None:
+        if begun is not None:  # otherwise another builder saw its beginning
+            self._metrics.phases.labels(phase).observe(monotonic() - begun)
 
     async def _follow(self, name: str) -> AsyncGenerator[str]:
         """Yield all lines from the first, over broken connections, until the container has ended."""
