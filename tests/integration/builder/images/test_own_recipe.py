@@ -7,7 +7,7 @@ from secrets import token_hex
 
 from heliostat_containers import Containers, Images
 
-from tests.integration.builder.conftest import build, build_wheel, follow
+from tests.integration.builder.conftest import build, build_wheel, follow, wait_until
 from tests.integration.builder.images.conftest import run_in
 
 
@@ -112,7 +112,11 @@ async def test_the_repositorys_own_code_is_installed_and_run_where_its_files_are
     assert built["plan"]["forced_by"] == "postBuild"
     shown = run_in(built["image"], "sh", "-c", 'cat made.txt own.py.txt; echo $STARTED; cd /; python -c "import own"')
     assert shown.split() == ["made", "tracked", "yes"]
-    assert not await Containers(engine).list_({"heliostat.build": built["id"]})
+
+    async def is_gone() -> bool:
+        return not await Containers(engine).list_({"heliostat.build": built["id"]})
+
+    await wait_until(is_gone)
 
 
 async def test_secrets_of_the_operator_are_in_no_image_and_no_log(replica, settings, git, ada, engine):

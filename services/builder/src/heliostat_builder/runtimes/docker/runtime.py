@@ -102,7 +102,6 @@ class DockerRuntime(Runtime):
                 reference = await self._publish(attempt, root)
         finally:
             await self._workplaces.delete(build_id)
-        await self.discard(build_id)
         return reference
 
     @override

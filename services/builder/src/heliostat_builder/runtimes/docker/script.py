@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...domain.identity import ADDED, Inputs
+from ..compiling import PROGRAM
 from .steps import GIVEN, MARK
 from .toolbox import ENVIRONMENT
 
@@ -21,9 +22,6 @@ _PYTHON = f"{ENVIRONMENT}/bin/python"
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 """Where the script's own programs are: a package may bring an ``rm``, which must not run beside secrets and cache."""
 
-_TESTS = "/tests?/"
-"""Modules that are not compiled: a third of what packages bring, and nobody imports it."""
-
 _NAME = re.compile(r"(?!LD_)[A-Za-z_][A-Za-z0-9_]*")
 _TRUSTING = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO")
 
@@ -33,9 +31,9 @@ begin() {{ printf '%s%s\\n' "$MARK" "$1"; }}
 . {GIVEN}/environment
 PYTHON=$(readlink -f "$ENVIRONMENT/bin/python")
 """
-_COMPILE = """\
+_COMPILE = f"""\
 begin compile
-"$PYTHON" -I -S -m compileall -q -j 0 -x "$TESTS" "$ENVIRONMENT/lib" || true
+"$PYTHON" -I -S {GIVEN}/compile.py "$ENVIRONMENT/lib" || true
 """
 _END = "rm -rf /tmp/* /tmp/.[!.]*\nexit 0\n"
 
@@ -75,6 +73,7 @@ def build_given(
         "requirements.in": _join(lines),
         "constraints.txt": _join(inputs.constraints),
         "environment": _build_environment(variables, trusts=certificates is not None, shared_cache=task.trusted),
+        "compile.py": PROGRAM.encode(),
         "script": build_script(inputs, task, compiles=compiles).encode(),
     }
     given |= {"lock": task.lock} if task.lock is not None else {}
@@ -118,7 +117,6 @@ def _build_environment(variables: Mapping[str, str], *, trusts: bool, shared_cac
     fixed = {
         "PATH": _PATH,
         "MARK": MARK,
-        "TESTS": _TESTS,
         "ENVIRONMENT": ENVIRONMENT,
         "UV_CACHE_DIR": SHARED_CACHE if shared_cache else _OWN_CACHE,
         "UV_LINK_MODE": "copy",

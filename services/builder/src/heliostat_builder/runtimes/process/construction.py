@@ -20,6 +20,7 @@ from ...metrics import BuilderMetrics
 from ...services.logs import BuildLog
 from ...storage.mirrors import MirrorStorage
 from ...storage.workplaces import WorkplaceStorage
+from ..compiling import PROGRAM
 from .sandboxes import HOME, SOURCE, BuildSandboxes, Workplace
 
 START_SCRIPT = "heliostat-start"
@@ -27,9 +28,6 @@ START_SCRIPT = "heliostat-start"
 
 CONTENT = "content"
 """Directory of a workplace in which the commit's files lie that go into the archive."""
-
-_TESTS = r"/tests?/"
-"""Modules that are not compiled: a third of what packages bring, and nobody imports it."""
 
 _PLACE = "Using Python "
 """uv's line that says where on the host the environment is being made, which helps nobody."""
@@ -224,19 +222,15 @@ class ConstructionService:
             )
 
     async def _compile(self, attempt: Construction, *, closed: bool) -> None:
-        """Compile all modules: servers may not write to the environment, and would compile anew at every start.
-
-        Without ``site`` (-S), so that no ``.pth`` file of a package is executed. A module that is no Python of this
-        version is left as it is.
-        """
+        """Compile all modules: servers may not write to the environment, and would compile anew at every start."""
         place = attempt.place
-        argv = [place.interpreter.path, "-I", "-S", "-m", "compileall", "-q", "-j", "2", "-x", _TESTS]
+        argv = [place.interpreter.path, "-I", "-S", "-c", PROGRAM]
         if closed:
             spec = self._sandboxes.build_closed_spec(place, writable={}, directory=place.environment)
             argv += [str(place.environment / "lib")]
         else:
             spec = self._sandboxes.build_open_spec(place, copies=False)
-            argv += ["-s", str(place.staging), "-p", str(place.environment), str(place.staging / "lib")]
+            argv += [str(place.staging / "lib"), str(place.staging), str(place.environment)]
         await self._collect(attempt, spec, argv)
 
     async def _run(
