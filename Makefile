@@ -10,10 +10,10 @@ LOCAL := $(BIN)/python -m heliostat_local
 PYTEST := $(BIN)/python -m pytest
 SOURCES := libs services deploy tests $(wildcard benchmarks)
 MEMBERS := core runtime containers hub singleuser cli builder sessions policy local
+# jsonschema uses it where it is there, and building its grammar costs every start of a hub or a server two seconds.
+LEFT_OUT := rfc3987-syntax lark $(foreach m,$(MEMBERS),heliostat-$m)
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-annotate --no-header --quiet $(foreach m,$(MEMBERS),--no-emit-package heliostat-$m) $(ARGS)
-# jsonschema uses it where it is there, and building its grammar costs every start of a server two seconds.
-NOT_IN_SERVERS := --no-emit-package rfc3987-syntax --no-emit-package lark
+	--no-emit-find-links --no-annotate --no-header --quiet $(foreach p,$(LEFT_OUT),--no-emit-package $p) $(ARGS)
 export UV_SYSTEM_CERTS ?= 1
 .DEFAULT_GOAL := help
 
@@ -130,9 +130,9 @@ lock: init-dev ## resolve the dependencies again within what is declared (ARGS=-
 	$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/control-plane.txt
 	$(COMPILE) -c requirements/control-plane.txt libs/singleuser/pyproject.toml requirements/singleuser.in \
-		$(NOT_IN_SERVERS) -o requirements/singleuser.txt
+		-o requirements/singleuser.txt
 	$(COMPILE) -c requirements/control-plane.txt -c requirements/singleuser.txt libs/singleuser/pyproject.toml \
-		requirements/singleuser.in requirements/collaboration.in $(NOT_IN_SERVERS) -o requirements/collaboration.txt
+		requirements/singleuser.in requirements/collaboration.in -o requirements/collaboration.txt
 	$(COMPILE) -c requirements/control-plane.txt -c requirements/singleuser.txt pyproject.toml \
 		--group pyproject.toml:dev libs/singleuser/pyproject.toml requirements/build.in requirements/singleuser.in \
 		-o requirements/dev.txt

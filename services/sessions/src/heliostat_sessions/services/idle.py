@@ -20,6 +20,9 @@ from .ledger import SessionLedger
 from .reconcile import Reconciler
 
 _BATCH = 1000
+_BATCHES = 2
+"""One is read and written here while policy judges the other."""
+
 _AT_ONCE = 10
 """Servers stopped side by side: a hub takes seconds for one, and most of these it waits."""
 
@@ -55,34 +58,34 @@ class IdleService:
 
     async def sweep(self) -> None:
         """Ask policy about all running servers and carry out what it says. A background job of one replica."""
-        with self._metrics.sweep_duration.time():
-            after: UUID | None = None
-            while True:
-                batch = await self._list_batch(after)
-                if not batch:
-                    return
-                await self._judge(batch)
-                after = batch[-1].id
+        batches, stops = asyncio.Semaphore(_BATCHES), asyncio.Semaphore(_AT_ONCE)
+        after: UUID | None = None
+        try:
+            with self._metrics.sweep_duration.time():
+                async with asyncio.TaskGroup() as group:
+                    while batch := await self._list_batch(after):
+                        after = batch[-1].id
+                        await batches.acquire()
+                        judging = group.create_task(self._judge(batch, stops), name=f"judge sessions up to {after}")
+                        judging.add_done_callback(lambda _: batches.release())
+        except ExceptionGroup as failed:
+            raise find_first(failed) from failed  # the hub or the database is away: the next sweep goes on
 
     async def _list_batch(self, after: UUID | None) -> list[Session]:
         since = datetime.now(UTC) - self._freshness
         async with self._ledger.transaction() as connection:
             return await self._sessions.list_running(connection, fresh_since=since, after=after, most=_BATCH)
 
-    async def _judge(self, batch: list[Session]) -> None:
+    async def _judge(self, batch: list[Session], stops: asyncio.Semaphore) -> None:
         answer = await self._policy.judge_idle(IdleRequest(sessions=[build_facts(session) for session in batch]))
         by_id = {session.id: session for session in batch}
-        turns = asyncio.Semaphore(_AT_ONCE)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for decision in answer.decisions:
-                    self._metrics.verdicts.labels(decision.verdict).inc()
-                    session = by_id.get(decision.session_id)
-                    if session is not None and decision.verdict in {"warn", "stop"}:
-                        name = f"{decision.verdict} session {session.id}"
-                        group.create_task(self._carry_out(session, decision, turns), name=name)
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from failed  # the hub or the database is away: the next sweep goes on
+        async with asyncio.TaskGroup() as group:
+            for decision in answer.decisions:
+                self._metrics.verdicts.labels(decision.verdict).inc()
+                session = by_id.get(decision.session_id)
+                if session is not None and decision.verdict in {"warn", "stop"}:
+                    name = f"{decision.verdict} session {session.id}"
+                    group.create_task(self._carry_out(session, decision, stops), name=name)
 
     async def _carry_out(self, session: Session, decision: IdleDecision, turns: asyncio.Semaphore) -> None:
         async with turns:
@@ -119,3 +122,9 @@ class IdleService:
         except HubRefusedError as error:
             self._log.warning("the hub did not stop a server", session=str(judged.id), status=error.hub_status)
         self._reconciler.schedule(judged.user)
+
+
+def find_first(failed: ExceptionGroup[Exception]) -> Exception:
+    """Find the first error of tasks that may have had tasks of their own."""
+    first = failed.exceptions[0]
+    return find_first(first) if isinstance(first, ExceptionGroup) else first
