@@ -72,7 +72,7 @@ async def test_a_container_becomes_an_image(images: Images, containers: Containe
     made = await images.read(digest)
     assert (made.names, made.labels["heliostat.tests"]) == ((f"{name}:1",), name)
     assert made.layers[:-1] == (await images.read(base_image)).layers
-    assert [image.digest for image in await images.list_(f"heliostat.tests={name}")] == [digest]
+    assert [image.digest for image in await images.list_briefly(f"heliostat.tests={name}")] == [digest]
     await images.remove(f"{name}:1")
     await images.remove(f"{name}:1")
     assert await images.find(digest) is None

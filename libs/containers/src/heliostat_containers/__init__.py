@@ -12,7 +12,8 @@ Images::
 
     images = Images(engine)
     await images.find(name) -> Image | None; await images.read(name) -> Image     # ImageMissingError
-    await images.list_("heliostat.environment") -> tuple[Image, ...]              # by label `key` or `key=value`
+    await images.list_() -> tuple[Image, ...]
+    await images.list_briefly("heliostat.environment") -> tuple[ImageSummary, ...]  # by label `key` or `key=value`
     layer = await write_layer(checkout, file)         # deterministic; LayerError
     await images.add_layer(base, layer, name=..., labels={...}) -> Image          # the content image, without a build
     await images.tag(digest, name); await images.remove(name)                     # ImageBusyError; absent is success
@@ -54,7 +55,7 @@ from .errors import (
     InvalidReferenceError,
     LayerError,
 )
-from .images import Image, Images
+from .images import Image, Images, ImageSummary
 from .layers import Layer, write_layer
 from .registry import Manifest, Registry
 from .registry_errors import (
@@ -92,6 +93,7 @@ __all__ = [
     "ImageNotVerifiedError",
     "ImagePushError",
     "ImageStore",
+    "ImageSummary",
     "Images",
     "InvalidReferenceError",
     "Layer",

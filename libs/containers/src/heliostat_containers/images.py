@@ -12,7 +12,7 @@ from .manifests import build_configuration, build_digest, stream_archive
 from .moments import read_moment
 from .references import build_reference, split_name
 
-__all__ = ["Image", "Images"]
+__all__ = ["Image", "ImageSummary", "Images"]
 
 LOAD = timedelta(minutes=10)  # gigabytes of a repository's files
 CONFLICT = 409
@@ -43,6 +43,15 @@ class Image:
     created_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class ImageSummary:
+    """What an engine's list of images says of one; as in `Image`."""
+
+    digest: str
+    names: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
 class Images:
     """Images of one engine; `name` is a name or a digest."""
 
@@ -70,20 +79,20 @@ class Images:
         """
         return _build_image(await self._inspect(name))
 
-    async def list_(self, label: str | None = None) -> tuple[Image, ...]:
-        """List the images, all or those with a label (`key` or `key=value`).
+    async def list_(self) -> tuple[Image, ...]:
+        """List all images.
 
         Raises
         ------
         EngineError
         """
         async with self._engine.call("list its images") as docker:
-            listed = await docker.images.list(filters={"label": [label]} if label else None)
+            listed = await docker.images.list()
         images = [await self.find(image["Id"]) for image in listed]
         return tuple(image for image in images if image is not None)
 
-    async def list_labels(self, label: str) -> Mapping[str, Mapping[str, str]]:
-        """List the labels of all images that have one (`key` or `key=value`), by digest; cheaper than the images.
+    async def list_briefly(self, label: str) -> tuple[ImageSummary, ...]:
+        """List the images with a label (`key` or `key=value`) without asking about each.
 
         Raises
         ------
@@ -91,7 +100,10 @@ class Images:
         """
         async with self._engine.call("list its images") as docker:
             listed = await docker.images.list(filters={"label": [label]})
-        return {image["Id"]: image.get("Labels") or {} for image in listed}
+        return tuple(
+            ImageSummary(digest=image["Id"], names=tuple(image["RepoTags"] or ()), labels=image["Labels"] or {})
+            for image in listed
+        )
 
     async def add_layer(
         self, base: str, layer: Layer, *, name: str, labels: Mapping[str, str], deadline: timedelta = LOAD

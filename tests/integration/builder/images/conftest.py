@@ -69,7 +69,7 @@ async def removed_images(engine: Engine, database: Database) -> AsyncIterator[No
     for build in builds:
         for container in await containers.list_({"heliostat.build": build}):
             await containers.remove(container.id)
-        found = await images.list_(f"heliostat.build={build}")
+        found = await images.list_briefly(f"heliostat.build={build}")
         for image in sorted(found, key=lambda image: image.labels["heliostat.role"]):  # what lies on top first
             for name in image.names:
                 await images.remove(name)

@@ -1,7 +1,10 @@
 """Plain pip repositories become images by our own recipe."""
 
 import asyncio
+import os
+import subprocess
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
 
@@ -93,6 +96,44 @@ async def test_an_added_package_is_laid_on_the_environment_that_has_the_others(
     code = f"import {new_requirement}, {added}, mirror; print(mirror.VERSION)"
     assert [run_in(built["image"], "python", "-c", code).strip() for built in (second, third)] == ["1.0", "2.0"]
     assert f"{added}==1.0" in run_in(second["image"], "cat", "/srv/environment/heliostat-lock.txt").split()
+
+
+def build_image(dockerfile: str, labels: Mapping[str, str]) -> str:
+    """Build an image without a name, as a build that fails leaves it behind."""
+    argv = [
+        "docker",
+        "build",
+        "--quiet",
+        "--no-cache",
+        *(f"--label={key}={value}" for key, value in labels.items()),
+        "-",
+    ]
+    legacy = {**os.environ, "DOCKER_BUILDKIT": "0"}  # which finds an image by its digest without asking a registry
+    run = subprocess.run(argv, input=dockerfile, capture_output=True, text=True, check=True, env=legacy)
+    return run.stdout.strip()
+
+
+async def test_no_environment_begins_with_an_image_that_only_claims_to_be_one(
+    builder, git, ada, wheels, new_requirement, engine
+):
+    added = f"added{token_hex(6)}"
+    build_wheel(wheels, added, "1.0")
+    repository = git.create("ada/claims")
+    repository.commit({"requirements.txt": f"{new_requirement}\nmirror\n"})
+    first = await build(builder, ada, repository.url)
+    name = f"environment:{first['plan']['environment_id']}"
+    environments = await Images(engine).list_briefly("heliostat.role=environment")
+    honest = next(image for image in environments if any(one.endswith(name) for one in image.names))
+    claims = {**honest.labels, "heliostat.lock": f"{honest.labels['heliostat.lock']}{added}==1.0\n"}
+    dockerfile = f"FROM {honest.digest}\nUSER 0\nRUN touch /srv/environment/evil\n"
+    made = await asyncio.to_thread(build_image, dockerfile, claims)
+
+    repository.commit({"requirements.txt": f"{new_requirement}\nmirror\n{added}\n"})
+    second = await build(builder, ada, repository.url, repository.head())
+
+    await Images(engine).remove(made)
+    assert second["state"] == "succeeded", second["failure"]
+    assert "evil" not in run_in(second["image"], "ls", "/srv/environment").split()
 
 
 async def test_the_repositorys_own_code_is_installed_and_run_where_its_files_are(builder, git, ada, engine):

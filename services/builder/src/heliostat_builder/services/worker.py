@@ -90,7 +90,9 @@ class Worker:
         try:
             with self._metrics.running.track_inprogress():
                 async with self._queue.held(lease):
-                    await self._process(lease)
+                    built = await self._process(lease)
+                if built:  # the lease ended with the build, and nobody waits for this
+                    await self._runtime.discard(lease.key)
         except LeaseLostError:
             self._log.info("build given up", build=lease.key, attempt=lease.attempt)
             await self._environments.discard_leftovers()  # of nobody's any more, where it was cancelled
@@ -98,13 +100,14 @@ class Worker:
             await self._queue.release(lease)  # so that the next process goes on at once
             raise
 
-    async def _process(self, lease: Lease) -> None:
+    async def _process(self, lease: Lease) -> bool:
+        """Work on a build whose lease is held; whether it ran here until it had succeeded or was ended by others."""
         build_id = UUID(lease.key)
         async with self._database.transaction() as connection:
             build = await self._builds.read(connection, build_id)
             if build is None or build.state.final:
                 await self._queue.finish(connection, lease)
-                return
+                return False
             count = await self._builds.count_lines(connection, build_id)
         log = BuildLog(
             database=self._database,
@@ -117,7 +120,7 @@ class Worker:
             count=count,
         )
         try:
-            await self._attempt(build, lease, log)
+            return await self._attempt(build, lease, log)
         except BuildFailedError as error:
             await self._fail(build, log, error)
         except (ClientError, UnavailableError) as error:
@@ -130,8 +133,9 @@ class Worker:
             await self._fail(build, log, explain_full_disk())
         except RuntimeHostError as error:
             await self._fail(build, log, BuildFailedError(code=error.code, message=error.message, remedy=error.remedy))
+        return False
 
-    async def _attempt(self, build: Build, lease: Lease, log: BuildLog) -> None:
+    async def _attempt(self, build: Build, lease: Lease, log: BuildLog) -> bool:
         most = MAX_ATTEMPTS
         if build.attempt:
             async with self._database.transaction() as connection:
@@ -145,13 +149,13 @@ class Worker:
         decided = await self._planning.decide(Revision.of(build.plan), slug=build.plan.slug)
         if decided.doomed:
             await self._queue.release(lease, delay=_WAIT_FOR_REMOVAL)
-            return
+            return False
         async with AsyncExitStack() as stack:
             if decided.decision is PlanDecision.FULL:
                 environment = await self._claim_environment(decided.files.environment_id)
                 if environment is None:
                     await self._queue.release(lease, delay=_WAIT_FOR_ENVIRONMENT)
-                    return
+                    return False
                 stack.push_async_callback(self._give_up_environment, environment)
                 await stack.enter_async_context(self._queue.held(environment))
                 decided = await self._planning.decide(Revision.of(build.plan), slug=build.plan.slug)
@@ -159,7 +163,7 @@ class Worker:
             stack.push_async_exit(partial(self._note_interruption, build, lease))
             await stack.enter_async_context(log.flushing())
             await self._unless_ended(build.id, self._build(build, decided, log))
-            await self._runtime.discard(str(build.id))
+        return True
 
     async def _note_interruption(
         self, build: Build, lease: Lease, _: type[BaseException] | None, error: BaseException | None, *__: object

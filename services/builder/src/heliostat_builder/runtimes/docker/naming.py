@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from heliostat_containers import ImageSummary
 from heliostat_core.contracts.events import EnvironmentCreated
 
 from ...domain.plans import FilesPlan
@@ -46,6 +47,14 @@ class Names:
     def environment(self, environment_id: str) -> str:
         """Name the image of an environment."""
         return f"{self.prefix}environment:{environment_id}"
+
+    def tell_environment(self, image: ImageSummary) -> str | None:
+        """Return the id of the environment that an image is; None where it is not one.
+
+        Anybody's Dockerfile may write any label, also into images that its build leaves behind; names are ours alone.
+        """
+        environment_id = image.labels.get(ENVIRONMENT)
+        return environment_id if environment_id and self.environment(environment_id) in image.names else None
 
     def content(self, image_name: str) -> str:
         """Name the image of a commit."""

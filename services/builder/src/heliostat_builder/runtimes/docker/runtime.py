@@ -20,7 +20,7 @@ from ...services.runtime import Attempt, Decision, Runtime, Tree
 from ...storage.mirrors import MirrorStorage
 from ...storage.workplaces import WorkplaceStorage
 from .errors import asking, translated
-from .naming import BUILD, ENVIRONMENT, INSTANCE, ROLE, Names, read_environment_labels
+from .naming import BUILD, INSTANCE, Names, read_environment_labels
 from .repo2docker_recipe import Repo2DockerRecipe
 from .shelf import DockerShelf
 from .steps import Steps
@@ -121,8 +121,8 @@ class DockerRuntime(Runtime):
     @override
     async def list_environments(self) -> Collection[str]:
         async with asking():
-            found = await self._images.list_(f"{INSTANCE}={self._names.instance}")
-        return {image.labels[ENVIRONMENT] for image in found if image.labels[ROLE] == "environment"}
+            listed = await self._images.list_briefly(f"{INSTANCE}={self._names.instance}")
+        return {environment_id for image in listed if (environment_id := self._names.tell_environment(image))}
 
     @override
     async def read_environment(self, environment_id: str) -> EnvironmentCreated | None:

@@ -14,7 +14,7 @@ from ...domain.predecessors import Predecessor, choose_predecessor
 from ...errors import BuildFailedError
 from ...services.runtime import Attempt
 from .errors import translated
-from .naming import BASE, GENERATION, INSTANCE, LOCK, ORIGIN, RECIPE, ROLE, Names
+from .naming import BASE, GENERATION, LOCK, ORIGIN, RECIPE, Names
 from .script import GROUND_FILE, HOME, LOCK_FILE, SHARED_CACHE, SOLVE, SOURCES, Task, build_given
 from .steps import PHASES, Outcome, Step, Steps
 
@@ -110,17 +110,13 @@ class UvRecipe:
         if image is None or not inputs.is_told_by_lock:
             return None
         async with translated():
-            there = await self._images.list_labels(f"{ORIGIN}={image.base}")
-        return choose_predecessor(
-            packages,
-            (
-                Predecessor(digest, frozenset(labels[LOCK].splitlines()), int(labels[GENERATION]))
-                for digest, labels in there.items()
-                if (labels[ROLE], labels[INSTANCE], labels[RECIPE])
-                == ("environment", self._names.instance, inputs.recipe)
-            ),
-            below=below,
+            listed = await self._images.list_briefly(f"{ORIGIN}={image.base}")
+        there = (
+            Predecessor(each.digest, frozenset(each.labels[LOCK].splitlines()), int(each.labels[GENERATION]))
+            for each in listed
+            if self._names.tell_environment(each) and each.labels[RECIPE] == inputs.recipe
         )
+        return choose_predecessor(packages, there, below=below)
 
     def _build_step(
         self, attempt: Attempt, task: Task, *, kind: str, tree: Path | None, image: str | None = None
