@@ -56,8 +56,9 @@ def test_a_guest_is_not_offered_to_start_what_only_its_owner_can(stack: Stack) -
 
 def test_stop_on_the_page_of_a_start_means_the_server_that_starts(stack: Stack) -> None:
     stack.add_user("ara")
-    stack.api("POST", "users/ara/servers/slow", json={}).raise_for_status()
     with stack.sign_in("ara") as browser:
+        stack.peers.hesitation = 2  # seconds in which the page is asked for
+        stack.api("POST", "users/ara/servers/slow", json={}).raise_for_status()
         page = browser.get("/hub/spawn-pending/ara/slow").text
     assert "The server slow is starting" in page
     assert 'hub.stop_named_server("ara", "slow", answers)' in page
