@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -31,7 +32,11 @@ _SETTINGS = {
     "synchronous_commit": "off",
     "max_connections": "200",
     "shared_buffers": "64MB",
+    "min_wal_size": "32MB",
+    "max_wal_size": "64MB",
 }
+_MEMORY = Path("/dev/shm")
+_ROOM = 2 * 2**30
 _DURABLE = {"fsync": "on", "synchronous_commit": "on"}
 
 
@@ -74,7 +79,7 @@ class Postgres:
 @contextmanager
 def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
     """Run Postgres in a temporary directory and stop it on leaving; ``durable`` commits reach the disk."""
-    with tempfile.TemporaryDirectory(prefix="hlpg-") as folder:
+    with tempfile.TemporaryDirectory(prefix="hlpg-", dir=None if durable else _find_memory()) as folder:
         root = Path(folder)
         root.chmod(0o755)
         for name in ("data", "socket"):
@@ -104,6 +109,14 @@ def running_postgres(*, durable: bool = False) -> Iterator[Postgres]:
         finally:
             server.terminate()
             server.wait(timeout=20)
+
+
+def _find_memory() -> Path | None:
+    """Find a directory that is in memory, where a database is cloned ten times as fast; None where there is no room."""
+    try:
+        return _MEMORY if shutil.disk_usage(_MEMORY).free >= _ROOM else None
+    except FileNotFoundError:
+        return None
 
 
 def _command(root: Path, program: str, *arguments: str) -> list[str]:

@@ -24,7 +24,7 @@ from tests.support.gitserver import GitServer, running_git_server
 from tests.support.hub import FakeHub
 from tests.support.peers import RULES
 from tests.support.postgres import Postgres
-from tests.support.server import serving
+from tests.support.server import connecting, serving
 
 SERVICE_TOKEN = "token-of-sessions"
 SESSIONS = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
@@ -138,7 +138,6 @@ def settings(
         "github_api_url": "http://127.0.0.1:9",
         "gitlab_url": "http://127.0.0.1:9",
         "doi_url": "http://127.0.0.1:9",
-        "lease_duration": "4s",
         "build_compiles": False,
         "minimum_free_space": "1MiB",
     }
@@ -153,7 +152,7 @@ def replica(settings: dict[str, Any]) -> Replica:
         config = BuilderConfig(**{**settings, **changes})
         async with (
             serving(create_app(config)) as url,
-            httpx.AsyncClient(base_url=f"{url}/services/builder/", timeout=60, trust_env=False) as client,
+            connecting(f"{url}/services/builder/") as client,
         ):
             yield client
 

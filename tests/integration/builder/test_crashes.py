@@ -38,11 +38,11 @@ def to_environment(settings: dict[str, Any], port: int) -> dict[str, str]:
 
 @asynccontextmanager
 async def running_process(settings: dict[str, Any]) -> AsyncIterator[tuple[subprocess.Popen[bytes], httpx.AsyncClient]]:
-    """Run the builder as a process of its own."""
+    """Run the builder as a process of its own, whose leases are short: it is to be killed."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**to_environment(settings, port), "PATH": os.environ["PATH"]}
+    environment = {**to_environment({**settings, "lease_duration": "4s"}, port), "PATH": os.environ["PATH"]}
     process = subprocess.Popen([sys.executable, "-m", "heliostat_builder"], env=environment)  # noqa: ASYNC220 at once
     base = f"http://127.0.0.1:{port}/services/builder/"
     try:

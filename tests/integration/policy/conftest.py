@@ -15,7 +15,7 @@ from heliostat_policy.main import create_app
 
 from tests.support.hub import FakeHub
 from tests.support.postgres import Postgres
-from tests.support.server import serving
+from tests.support.server import connecting, serving
 
 SERVICE_TOKEN = "token-of-sessions"
 DECIDER = {"Authorization": f"Bearer {SERVICE_TOKEN}"}
@@ -74,7 +74,7 @@ def replica(config: PolicyConfig, clock: SettableClock) -> Replica:
     async def start() -> AsyncIterator[httpx.AsyncClient]:
         async with (
             serving(create_app(config, clock=clock)) as url,
-            httpx.AsyncClient(base_url=f"{url}/services/policy/", timeout=20, trust_env=False) as client,
+            connecting(f"{url}/services/policy/") as client,
         ):
             yield client
 

@@ -18,7 +18,7 @@ from heliostat_sessions.main import create_app
 from tests.support.hub import FakeHub
 from tests.support.peers import FakeBuilder, FakePolicy
 from tests.support.postgres import Postgres
-from tests.support.server import serving
+from tests.support.server import connecting, serving
 
 GRANT_KEY = "grant-key-of-the-tests"
 BUILD_TOKEN_SECRET = "build-token-secret-of-the-tests-xxxx"
@@ -65,7 +65,7 @@ async def running(config: SessionsConfig) -> AsyncIterator[Service]:
             processes.append(scope["state"]["process"])
         await app(scope, receive, send)
 
-    async with serving(capture) as url, httpx.AsyncClient(base_url=url + BASE_PATH, timeout=20) as client:
+    async with serving(capture) as url, connecting(url + BASE_PATH) as client:
         await client.get("healthz")
         yield Service(client=client, process=processes[0], url=url)
 
@@ -95,7 +95,7 @@ async def world(
             build_token_secret=BUILD_TOKEN_SECRET,
             linger=timedelta(0),
             state_directory=tmp_path,
-            lease_duration=timedelta(seconds=1.5),
+            lease_duration=timedelta(seconds=10),
             reconcile_interval=timedelta(seconds=60),
             idle_sweep_interval=timedelta(seconds=60),
             measure_interval=timedelta(seconds=60),

@@ -8,7 +8,7 @@ from typing import Self
 
 import httpx
 from heliostat_core.auth import Authenticator
-from heliostat_core.clients import PolicyClient, create_peer_http_client
+from heliostat_core.clients import PolicyClient, create_hub_http_client, create_peer_http_client, load_tls_context
 from heliostat_core.database import Database
 from heliostat_core.eventstore import EventStore
 from heliostat_core.feed import Feeds
@@ -47,8 +47,6 @@ from .storage.retention import RetentionStorage
 
 SERVICE = "builder"
 """Name of this service in the hub."""
-
-_HUB_TIMEOUT = httpx.Timeout(10, connect=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +187,7 @@ class ProcessContext:
             )
             await ensure_current(database)
             await asyncio.to_thread(config.state_directory.mkdir, parents=True, exist_ok=True)
-            hub = await stack.enter_async_context(
-                httpx.AsyncClient(base_url=config.hub_api, timeout=_HUB_TIMEOUT, trust_env=False)
-            )
+            hub = await stack.enter_async_context(create_hub_http_client(base_url=config.hub_api))
             guard = AddressGuard(allowed=config.allowed_private_networks)
             environment = config.build_environment
             proxy = environment.get("HTTPS_PROXY") or environment.get("https_proxy")
@@ -206,7 +202,7 @@ class ProcessContext:
                 wakeups=Wakeups(database=database),
                 guard=guard,
                 # Redirects are not followed: what moved is to be named by its new address.
-                forge_client=await stack.enter_async_context(httpx.AsyncClient()),
+                forge_client=await stack.enter_async_context(httpx.AsyncClient(verify=load_tls_context())),
                 policy_client=await stack.enter_async_context(policy),
                 git=git,
                 records=records,

@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 
-import httpx
 from heliostat_core.auth import Authenticator
+from heliostat_core.clients import create_hub_http_client
 from heliostat_core.database import Database
 from heliostat_core.eventstore import EventStore
 from heliostat_core.schema.version import ensure_current
@@ -31,8 +31,6 @@ from .storage.usage import UsageStorage
 
 SERVICE = "policy"
 """Name of this service in the hub."""
-
-_HUB_TIMEOUT = httpx.Timeout(10, connect=3)
 
 
 class Factory:
@@ -101,9 +99,7 @@ class ProcessContext:
             # Read before any request is served; a blocking read of a small file delays nobody.
             default = config.default_policy.read_text(encoding="utf-8")
             initial = await ensure_first_policy(database, PolicyStorage(store=build_store(database)), default=default)
-            hub = await stack.enter_async_context(
-                httpx.AsyncClient(base_url=config.hub_api, timeout=_HUB_TIMEOUT, trust_env=False)
-            )
+            hub = await stack.enter_async_context(create_hub_http_client(base_url=config.hub_api))
             wakeups = Wakeups(database=database)
             yield cls(
                 database=database,

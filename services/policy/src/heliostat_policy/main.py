@@ -10,7 +10,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 from heliostat_core.metrics import create_registry
 from heliostat_core.serve import run_service
-from heliostat_core.web import create_health_router, create_metrics_router, create_service_app, under
+from heliostat_core.web import create_health_router, create_metrics_router, create_service_app, include_under
 
 from .background import build_jobs
 from .config import PolicyConfig
@@ -51,7 +51,7 @@ def create_app(config: PolicyConfig, *, clock: Clock = utc_now) -> FastAPI:
     health = create_health_router(readiness=list_missing)
     app.include_router(health)
     app.include_router(create_metrics_router(registry=registry, readiness=list_missing))
-    app.include_router(under(BASE_PATH, health, policy.router, policies.router, decisions.router))
+    include_under(app, BASE_PATH, health, policy.router, policies.router, decisions.router)
     return app
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 from heliostat_core.auth import Authenticator
-from heliostat_core.clients import BuilderClient, PolicyClient, create_peer_http_client
+from heliostat_core.clients import BuilderClient, PolicyClient, create_hub_http_client, create_peer_http_client
 from heliostat_core.database import Database
 from heliostat_core.eventstore import EventStore, GroupedAppends, Projection
 from heliostat_core.feed import Feeds
@@ -68,8 +68,6 @@ from .storage.rate_limits import RateLimitStorage
 from .storage.sessions import SessionProjection, SessionStorage
 from .storage.temporary_users import TemporaryUserStorage
 from .storage.timeline import TimelineStorage
-
-_HUB_TIMEOUT = httpx.Timeout(10, connect=3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,9 +350,7 @@ class ProcessContext:
 
 async def _open_connections(config: SessionsConfig, database: Database, stack: AsyncExitStack) -> Connections:
     wakeups = Wakeups(database=database)
-    hub_http = await stack.enter_async_context(
-        httpx.AsyncClient(base_url=config.hub_api, timeout=_HUB_TIMEOUT, trust_env=False)
-    )
+    hub_http = await stack.enter_async_context(create_hub_http_client(base_url=config.hub_api))
     builder_http = await stack.enter_async_context(
         create_peer_http_client(base_url=config.builder_base, token=config.builder_token)
     )

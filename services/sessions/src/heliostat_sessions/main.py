@@ -10,7 +10,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 from heliostat_core.metrics import create_registry
 from heliostat_core.serve import run_service
-from heliostat_core.web import create_health_router, create_metrics_router, create_service_app, under
+from heliostat_core.web import create_health_router, create_metrics_router, create_service_app, include_under
 from starlette.middleware.cors import CORSMiddleware
 
 from .background import build_jobs
@@ -69,25 +69,24 @@ def create_app(config: SessionsConfig) -> FastAPI:
     health = create_health_router(readiness=list_missing)
     app.include_router(health)
     app.include_router(create_metrics_router(registry=registry, readiness=list_missing))
-    app.include_router(
-        under(
-            BASE_PATH,
-            health,
-            launches.router,
-            plans.router,
-            sessions.router,
-            shares.router,
-            home.router,
-            home.pages,
-            activity.router,
-            binder.router,
-            binder_information.router,
-            events.router,
-            administration_api.router,
-            administration.router,
-            login.router,
-            pages.router,
-        )
+    include_under(
+        app,
+        BASE_PATH,
+        health,
+        launches.router,
+        plans.router,
+        sessions.router,
+        shares.router,
+        home.router,
+        home.pages,
+        activity.router,
+        binder.router,
+        binder_information.router,
+        events.router,
+        administration_api.router,
+        administration.router,
+        login.router,
+        pages.router,
     )
     if config.origins:
         app.add_middleware(

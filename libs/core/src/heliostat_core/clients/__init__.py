@@ -1,7 +1,8 @@
 """Clients of the services, for one another and for the hub plugin."""
 
 from .builder import BuilderClient
-from .peer import PeerClient, PeerRefusedError, PeerUnavailableError, create_peer_http_client
+from .connections import create_hub_http_client, create_peer_http_client, load_tls_context
+from .peer import PeerClient, PeerRefusedError, PeerUnavailableError
 from .policy import PolicyClient
 
 __all__ = [
@@ -10,5 +11,7 @@ __all__ = [
     "PeerRefusedError",
     "PeerUnavailableError",
     "PolicyClient",
+    "create_hub_http_client",
     "create_peer_http_client",
+    "load_tls_context",
 ]

@@ -7,14 +7,12 @@ from urllib.parse import quote
 from uuid import UUID
 
 import httpx
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from ..contracts.model import ErrorView
 from ..errors import HeliostatError, UnavailableError
 
 _PATIENCE = timedelta(seconds=10)
-# Idle connections are let go before the peer, which waits five seconds, closes them under a request.
-_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3)
 
 
 class PeerUnavailableError(UnavailableError):
@@ -104,14 +102,6 @@ class PeerClient:
         except ValidationError as error:
             raise PeerUnavailableError(service=self._service) from error
         raise PeerRefusedError(status=response.status_code, view=view)
-
-
-def create_peer_http_client(*, base_url: str, token: SecretStr) -> httpx.AsyncClient:
-    """Create the pool for one peer; ``base_url`` ends with its base path, such as ``/services/policy/``."""
-    headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
-    return httpx.AsyncClient(
-        base_url=base_url, headers=headers, timeout=_build_timeout(_PATIENCE), limits=_LIMITS, trust_env=False
-    )
 
 
 def _build_timeout(patience: timedelta) -> httpx.Timeout:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx
 from heliostat_core.auth import HubUnavailableError
+from heliostat_core.clients import load_tls_context
 from pydantic import SecretStr
 
 from ..domain.servers import HubServer, HubUser, SpawnProgress
@@ -46,6 +47,7 @@ class HubClient:
             headers=headers,
             timeout=_COMMAND_TIMEOUT,
             limits=httpx.Limits(max_connections=50, max_keepalive_connections=20),
+            verify=load_tls_context(),
             trust_env=False,
         )
         streams = httpx.AsyncClient(
@@ -53,6 +55,7 @@ class HubClient:
             headers=headers,
             timeout=_PROGRESS_TIMEOUT,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            verify=load_tls_context(),
             trust_env=False,
         )
         async with commands, streams:
