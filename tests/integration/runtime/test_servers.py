@@ -46,7 +46,7 @@ def nothing_left(volume, state, capabilities):
     def check() -> bool:
         groups = [p for base in capabilities.cgroup_directories.values() for p in base.rglob(f"*{volume.volume_id}*")]
         mounted = volume.volume_id in Path("/proc/self/mounts").read_text()
-        return not (processes_of(volume) or groups or mounted or list((state / "run" / "servers").iterdir()))
+        return not (processes_of(volume) or groups or mounted or list((state / "run" / "servers").glob("*")))
 
     return check
 
@@ -174,9 +174,10 @@ async def test_waiting_for_the_port_sees_the_server_and_its_end(servers, specify
     await server.stop(grace=GRACE)
 
 
-async def test_a_cancelled_start_leaves_nothing(servers, sleeper, nothing_left):
+@pytest.mark.parametrize("milliseconds", [0, 1, 3, 10, 30, 60])
+async def test_a_cancelled_start_leaves_nothing(servers, sleeper, nothing_left, milliseconds):
     starting = asyncio.create_task(servers.start(sleeper))
-    await asyncio.sleep(0.06)
+    await asyncio.sleep(milliseconds / 1000)
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting

@@ -3,8 +3,18 @@
 import os
 import signal
 import subprocess
+import sys
+import time
+from pathlib import Path
 
-from heliostat_runtime.processes import ProcessIdentity, list_descendants, parse_stat, read_identity, send_signal
+from heliostat_runtime.processes import (
+    ProcessIdentity,
+    freeze_tree,
+    list_descendants,
+    parse_stat,
+    read_identity,
+    send_signal,
+)
 
 
 def test_a_command_name_with_parentheses_is_read():
@@ -35,3 +45,27 @@ def test_descendants_are_found():
     with subprocess.Popen(["/bin/sleep", "60"]) as child:
         assert child.pid in list_descendants(os.getpid())
         child.kill()
+
+
+def test_a_process_that_starts_others_without_end_is_frozen_with_all_of_them():
+    marker = f"heliostat-forks-{os.getpid()}"
+    program = "import os, time\nwhile os.fork(): time.sleep(0.0001)\ntime.sleep(60)"
+    with subprocess.Popen([sys.executable, "-I", "-S", "-c", program, marker]) as root:
+        while len(list_descendants(root.pid)) < 10:
+            time.sleep(0.01)
+        frozen = freeze_tree(read_identity(root.pid))
+        for identity in frozen:
+            send_signal(identity, signal.SIGKILL)
+    found = {int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if marker in read(path)}
+    left = found - {identity.pid for identity in frozen}
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert len(frozen) > 10
+    assert not left
+
+
+def read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

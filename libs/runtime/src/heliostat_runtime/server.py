@@ -7,7 +7,7 @@ from datetime import timedelta
 from .cgroups import ControlGroup
 from .errors import ServerStartError, ServerStopError, VolumeMissingError
 from .limits import Enforcement, Frozen, Limits, Usage
-from .processes import ProcessIdentity, list_descendants, read_identity, send_signal
+from .processes import ProcessIdentity, freeze_tree, send_signal
 from .server_run import ServerRecord, ServerRun
 from .volume import VolumeId
 from .volumes import VolumeStore
@@ -134,8 +134,7 @@ class ServerProcess:
             return [inner, *([outer] if outer else [])]
         if outer is None or not outer.is_alive():
             return []
-        found = [read_identity(pid) for pid in list_descendants(outer.pid)]
-        return [outer, *(identity for identity in found if identity)]
+        return freeze_tree(outer)
 
 
 async def _accepts(port: int) -> bool:

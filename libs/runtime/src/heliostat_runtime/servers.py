@@ -25,6 +25,7 @@ from .server_plan import PROVIDED, EntryPlan, GatePlan, ServerSpec, build_enviro
 from .server_run import ServerRecord, ServerRun
 from .volume import VolumeId, VolumeLease
 from .volumes import VolumeStore
+from .waiting import complete
 
 __all__ = ["Servers"]
 
@@ -97,11 +98,13 @@ class Servers:
         facts = await asyncio.to_thread(read_environment, spec.environment)
         await asyncio.to_thread(read_environment, spec.base_environment)
         async with self._volumes.lease(spec.volume_id, patience=timedelta(seconds=1)) as lease:
-            server, run, group = await self._begin(spec, lease)
+            record = self._describe(spec, lease)
+            run = ServerRun(self._state, spec.volume_id)
+            group = self._groups.find(GROUP_PREFIX + spec.volume_id)
+            server = ServerProcess(record=record, run=run, group=group, volumes=self._volumes)
             try:
-                home = await self._volumes.attach(lease)
-                await self._groups.create(group.name, spec.limits)
-                await self._launch(spec, facts, lease=lease, home=home, run=run, group=group)
+                # As a whole: of a step that is given up half-way, nobody could say what there is to be undone.
+                await complete(self._bring_up(spec, facts, record, lease=lease, run=run, group=group))
                 await self._wait_until_prepared(spec, run)
             except BaseException:
                 await server.kill()
@@ -139,11 +142,11 @@ class Servers:
                 await server.stop(grace=STOP_GRACE)
         await self._remove_groups()
 
-    async def _begin(self, spec: ServerSpec, lease: VolumeLease) -> tuple[ServerProcess, ServerRun, ControlGroup]:
+    def _describe(self, spec: ServerSpec, lease: VolumeLease) -> ServerRecord:
         creator = read_identity(os.getpid())
         if creator is None:
             raise ServerStartError("/proc is not readable", remedy="Mount /proc on the host.")
-        record = ServerRecord(
+        return ServerRecord(
             volume_id=spec.volume_id,
             created_at=datetime.now(UTC),
             creator=creator,
@@ -151,10 +154,21 @@ class Servers:
             limits=spec.limits,
             enforcement=self._judge(spec.limits, lease),
         )
-        run = ServerRun(self._state, spec.volume_id)
+
+    async def _bring_up(
+        self,
+        spec: ServerSpec,
+        facts: VirtualEnvironment,
+        record: ServerRecord,
+        *,
+        lease: VolumeLease,
+        run: ServerRun,
+        group: ControlGroup,
+    ) -> None:
         await asyncio.to_thread(run.begin, record)
-        group = self._groups.find(GROUP_PREFIX + spec.volume_id)
-        return ServerProcess(record=record, run=run, group=group, volumes=self._volumes), run, group
+        home = await self._volumes.attach(lease)
+        await self._groups.create(group.name, spec.limits)
+        await self._launch(spec, facts, lease=lease, home=home, run=run, group=group)
 
     async def _launch(
         self,
