@@ -53,11 +53,13 @@ def test_a_process_that_starts_others_without_end_is_frozen_with_all_of_them():
     with subprocess.Popen([sys.executable, "-I", "-S", "-c", program, marker]) as root:
         while len(list_descendants(root.pid)) < 10:
             time.sleep(0.01)
-        frozen = freeze_tree(read_identity(root.pid))
-        for identity in frozen:
-            send_signal(identity, signal.SIGKILL)
+        identity = read_identity(root.pid)
+        assert identity is not None
+        frozen = freeze_tree(identity)
+        for one in frozen:
+            send_signal(one, signal.SIGKILL)
     found = {int(path.parent.name) for path in Path("/proc").glob("[0-9]*/cmdline") if marker in read(path)}
-    left = found - {identity.pid for identity in frozen}
+    left = found - {one.pid for one in frozen}
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert len(frozen) > 10
