@@ -99,7 +99,7 @@ test-images: init-dev
 test-unit: init-dev ## the tests that start nothing
 	$(PYTEST) tests/unit $(ARGS)
 
-test-js: init-dev ## the pages' modules that need no browser
+test-js: init-dev ## the pages' modules that need no browser, and what is loaded into the proxy
 	node --test tests/js/*.test.mjs
 
 test-integration: init-dev ## each service with a real Postgres

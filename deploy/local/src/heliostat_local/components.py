@@ -21,6 +21,7 @@ from .steps import run_step
 __all__ = ["build_components"]
 
 PROXY = CHECKOUT / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+PROXY_EXTENSION = CHECKOUT / "deploy" / "proxy" / "lost-servers.cjs"
 HUB_CONFIG = CHECKOUT / "deploy" / "jupyterhub" / "jupyterhub_config.py"
 MIGRATE_DEADLINE = timedelta(minutes=5)
 HUB_START_DEADLINE = timedelta(minutes=2)
@@ -102,7 +103,7 @@ def build_proxy(
     token = secret_files.ensure("proxy_auth_token")
     return Component(
         name="proxy",
-        command=[node, str(PROXY), *arguments],
+        command=[node, "--require", str(PROXY_EXTENSION), str(PROXY), *arguments],
         environment=environments.build_proxy(),
         directory=CHECKOUT,
         is_ready=HttpProbe(client, f"{environments.url('proxy_api')}/api/routes", token=token),
