@@ -58,6 +58,16 @@ class Stack:
         """Kill a service with SIGKILL; the supervisor starts it again."""
         os.kill(self.pid_of(component), signal.SIGKILL)
 
+    @contextmanager
+    def paused(self, component: str) -> Iterator[None]:
+        """Have a service accept connections and answer none."""
+        pid = self.pid_of(component)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
 
 def find_free_port() -> int:
     """Ask the system for a port nobody uses."""

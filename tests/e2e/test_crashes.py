@@ -67,11 +67,15 @@ def test_sessions_killed_while_the_server_starts(stack: Stack, person: Person, r
     assert len(names) == 1
 
 
-def test_policy_down_refuses_new_servers_and_stops_none(stack: Stack, person: Person, repository: str) -> None:
+def test_while_policy_does_not_answer_nothing_starts_and_nothing_stops(
+    stack: Stack, person: Person, repository: str
+) -> None:
     asked = launch(person.client, repo=repository, provider="git")
     assert follow(person.client, asked["id"]).final
-    stack.kill("policy")
-    answer = person.client.post(f"/hub/api/users/{person.name}/servers/other", json={})
-    assert answer.status_code in {201, 202, 503}
-    states = {session["name"]: session["state"] for session in list_servers(person.client)}
-    assert "running" in states.values()
+    with stack.paused("policy"):
+        refused = person.client.post(f"/hub/api/users/{person.name}/servers/other", json={})
+    assert refused.status_code == 503, refused.text
+    assert refused.json()["message"].startswith("Policy cannot be reached")
+    assert [session["state"] for session in list_servers(person.client) if session["name"]] == ["running"]
+    allowed = person.client.post(f"/hub/api/users/{person.name}/servers/other", json={})
+    assert allowed.status_code in {201, 202}, allowed.text
