@@ -154,3 +154,28 @@ def test_a_start_during_a_deletion_is_refused_and_the_deletion_goes_on(stack: St
     assert volumes(stack)["spica/going"].parent.name != volume_id
     assert not ledger.exists()
     stack.delete_server("spica", "going")
+
+
+def test_a_user_is_deleted_with_all_that_runs(stack: Stack) -> None:
+    stack.add_user("nova")
+    for name in ("", "one", "two"):
+        stack.start_server("nova", name)
+    running = processes(stack).keys()
+    answer = stack.api("DELETE", "users/nova")
+    assert answer.status_code == 204, answer.text
+    assert stack.api("GET", "users/nova").status_code == 404
+    wait_for(lambda: not any(volume.startswith("nova/") for volume in volumes(stack)))
+    assert not processes(stack).keys() & running
+
+
+def test_a_user_is_not_deleted_while_a_server_starts(stack: Stack) -> None:
+    stack.add_user("halley")
+    stack.start_server("halley", "kept")
+    stack.peers.hesitation = 2
+    stack.api("POST", "users/halley/servers/slow", json={}).raise_for_status()
+    refused = stack.api("DELETE", "users/halley")
+    assert refused.status_code == 400, refused.text
+    assert "halley's server slow is in the middle of a spawn" in refused.json()["message"]
+    wait_for(lambda: stack.server("halley", "slow")["ready"])  # type: ignore[index]
+    assert stack.server("halley", "kept")["ready"]  # type: ignore[index]
+    assert stack.api("DELETE", "users/halley").status_code == 204

@@ -16,6 +16,7 @@ from .sharing import USER_SCOPES, admit_shares
 from .sign_in import configure_sign_in, read_sign_in
 from .spawner import HeliostatSpawner
 from .storage_api import ADMIN, STORAGE, build_handlers
+from .user_deletion import stop_servers_before_deletion
 
 LAUNCH = "custom:heliostat:launch"
 SERVER_TOKEN_SCOPES = ("users:activity!user", "access:servers!server", "access:services!service=binder")
@@ -54,6 +55,7 @@ def configure(c: Any, host: Host) -> None:
     _configure_servers(c, host)
     _configure_pages(c, host)
     admit_shares(host.gate)
+    stop_servers_before_deletion()
     if isinstance(host, DockerHost):
         _configure_storage_api(c, host)
 

@@ -6,10 +6,10 @@ hook for shares (6.1): its two handlers that give access are replaced by subclas
 
 from typing import Any
 
-from jupyterhub import apihandlers
 from jupyterhub.apihandlers.shares import ServerShareAPIHandler, ServerShareCodeAPIHandler
 from jupyterhub.scopes import needs_scope
 
+from .api_routes import replace_handlers
 from .gate import AdmissionGate
 
 USER_SCOPES = ("shares!user", "read:users:name", "read:groups:name")
@@ -33,9 +33,7 @@ def admit_shares(gate: AdmissionGate) -> None:
                 await gate.admit_share(self, user_name, server_name, share_with="whoever has a share code")
             await super().post(user_name, server_name)
 
-    replaced = {ServerShareAPIHandler: ShareHandler, ServerShareCodeAPIHandler: ShareCodeHandler}
-    routes = apihandlers.default_handlers
-    routes[:] = [(path, replaced.get(handler, handler)) for path, handler in routes]
+    replace_handlers({ServerShareAPIHandler: ShareHandler, ServerShareCodeAPIHandler: ShareCodeHandler})
 
 
 def _describe_guest(body: Any) -> str | None:
