@@ -7,7 +7,7 @@ import pytest
 from heliostat_core.database import Database
 from heliostat_core.work import LeaseLostError, WorkQueue
 
-SHORT = timedelta(milliseconds=150)
+SHORT = timedelta(seconds=1)
 
 
 async def add(database: Database, queue: WorkQueue, *keys: str) -> None:
@@ -56,7 +56,7 @@ async def test_a_held_lease_is_renewed(database: Database) -> None:
     await add(database, queue, "x")
     (lease,) = await queue.claim("k")
     async with queue.held(lease):
-        await asyncio.sleep(SHORT.total_seconds() * 3)
+        await asyncio.sleep(SHORT.total_seconds() * 1.5)
         assert await queue.claim("k") == []
 
 

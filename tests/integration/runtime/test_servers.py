@@ -64,12 +64,21 @@ def start_and_die(state, capabilities):
     return start
 
 
+async def wait_until_there(volume) -> None:
+    """Wait for the program that the entry program becomes after it has said that all is ready."""
+    await wait_for_processes(volume, 1)
+
+
 async def wait_until_gone(volume) -> None:
-    for _ in range(100):
-        if not processes_of(volume):
+    await wait_for_processes(volume, 0)
+
+
+async def wait_for_processes(volume, count: int) -> None:
+    for _ in range(500):
+        if len(processes_of(volume)) == count:
             return
         await asyncio.sleep(0.02)
-    pytest.fail(f"left: {processes_of(volume)}")
+    pytest.fail(f"not {count}: {processes_of(volume)}")
 
 
 @pytest.fixture
@@ -86,7 +95,7 @@ def sleeper(specify, volume):
 
 async def test_stopping_leaves_nothing(servers, sleeper, volume, nothing_left):
     server = await servers.start(sleeper)
-    assert len(processes_of(volume)) == 1
+    await wait_until_there(volume)
     status = await server.stop(grace=GRACE)
     assert status.exit_code in {128 + signal.SIGTERM, None}
     assert nothing_left()
@@ -119,7 +128,7 @@ async def test_of_two_starts_on_one_volume_one_wins(state, capabilities, sleeper
 
 async def test_a_server_survives_its_starter_and_is_adopted(servers, sleeper, volume, start_and_die, nothing_left):
     await start_and_die(sleeper)
-    assert len(processes_of(volume)) == 1
+    await wait_until_there(volume)
     with pytest.raises(VolumeBusyError):
         await servers.start(sleeper)
     server = await servers.adopt(volume.volume_id)
@@ -133,7 +142,7 @@ async def test_a_server_survives_its_starter_and_is_adopted(servers, sleeper, vo
 async def test_reconciling_kills_what_nobody_claims(servers, sleeper, volume, start_and_die, nothing_left):
     await start_and_die(sleeper)
     await servers.reconcile({volume.volume_id})
-    assert len(processes_of(volume)) == 1
+    await wait_until_there(volume)
     await servers.reconcile(set())
     assert nothing_left()
 
