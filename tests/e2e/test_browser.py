@@ -29,6 +29,9 @@ new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => { win
 """
 
 
+PLACE = "element => element.getBoundingClientRect().top + scrollY"
+
+
 def ask_for_launch(page: Page, repository: str) -> None:
     page.goto("/hub/home")
     page.get_by_role("link", name="Launch a repository").click()
@@ -85,7 +88,14 @@ def test_a_refused_launch_says_why_beside_its_field(page: Page, git: GitServer) 
     expect(page.get_by_label("Repository")).to_be_focused()
 
     git.create("astro/image").commit({"Dockerfile": "FROM scratch\n"})
-    ask_for_launch(page, f"{git.url}/astro/image.git")
+    page.reload()
+    button = page.get_by_role("button", name="Launch", exact=True)
+    expect(button).to_be_enabled()
+    before = button.evaluate(PLACE)
+    page.get_by_label("Repository").fill(f"{git.url}/astro/image.git")
+    expect(page.locator("#repo-problem")).to_contain_text("Dockerfile")
+    assert button.evaluate(PLACE) == before, "the answer to what is typed moves nothing from under a click"
+    button.click()
     expect(page.get_by_role("alert")).to_contain_text("Dockerfile")
     expect(page.get_by_role("alert")).to_contain_text("The docker runtime can build it")
 
