@@ -14,6 +14,7 @@ const guest = form.dataset.guest === "true"; // nobody who is signed in: a link 
 const chosen = () => providers.find(({ id }) => id === fields.provider.value);
 
 form.addEventListener("input", (event) => {
+  showProblem("", ""); // it was about what was there before
   if (event.target === fields.repo) fill(event.inputType);
   if (event.target === fields.server_name) checkName();
   showProvider();
@@ -85,7 +86,7 @@ function readSource() {
 }
 
 const plan = later(async (signal) => {
-  for (const name of ["provider", "repo", "ref"]) showProblem(name, "");
+  for (const name of ["repo", "ref"]) showProblem(name, "");
   if (!value("repo")) return;
   adopt();
   if (guest) return;
