@@ -29,6 +29,7 @@ new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => { win
 """
 
 
+# On the page, wherever it has been scrolled to.
 PLACE = "element => element.getBoundingClientRect().top + scrollY"
 
 

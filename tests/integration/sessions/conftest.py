@@ -95,7 +95,6 @@ async def world(
             build_token_secret=BUILD_TOKEN_SECRET,
             linger=timedelta(0),
             state_directory=tmp_path,
-            lease_duration=timedelta(seconds=10),
             reconcile_interval=timedelta(seconds=60),
             idle_sweep_interval=timedelta(seconds=60),
             measure_interval=timedelta(seconds=60),

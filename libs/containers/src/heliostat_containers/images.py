@@ -16,6 +16,8 @@ __all__ = ["Image", "ImageSummary", "Images"]
 
 LOAD = timedelta(minutes=10)  # gigabytes of a repository's files
 CONFLICT = 409
+_NAMELESS = "<none>:<none>"
+"""What lists of engines before 25 give as the name of an image that has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,11 @@ class Images:
         async with self._engine.call("list its images") as docker:
             listed = await docker.images.list(filters={"label": [label]})
         return tuple(
-            ImageSummary(digest=image["Id"], names=tuple(image["RepoTags"] or ()), labels=image["Labels"] or {})
+            ImageSummary(
+                digest=image["Id"],
+                names=tuple(name for name in image["RepoTags"] or () if name != _NAMELESS),
+                labels=image["Labels"] or {},
+            )
             for image in listed
         )
 

@@ -8,10 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
 
+import pytest
 from heliostat_containers import Containers, Images
 
 from tests.integration.builder.conftest import build, build_wheel, follow, wait_until
 from tests.integration.builder.images.conftest import run_in
+
+
+@pytest.fixture
+def added(wheels: Path) -> str:
+    """One more requirement nobody had before."""
+    name = f"added{token_hex(6)}"
+    build_wheel(wheels, name, "1.0")
+    return name
 
 
 async def test_a_commit_becomes_one_image_with_its_packages_and_files(builder, git, ada, hub, new_requirement):
@@ -75,10 +84,8 @@ async def test_a_commit_that_changes_only_a_notebook_gets_a_layer_and_no_build(
 
 
 async def test_an_added_package_is_laid_on_the_environment_that_has_the_others(
-    builder, git, ada, wheels, new_requirement, engine
+    builder, git, ada, added, new_requirement, engine
 ):
-    added = f"added{token_hex(6)}"
-    build_wheel(wheels, added, "1.0")
     repository = git.create("ada/grows")
     repository.commit({"requirements.txt": f"{new_requirement}\nmirror==1.0\n"})
     first = await build(builder, ada, repository.url)
@@ -100,24 +107,16 @@ async def test_an_added_package_is_laid_on_the_environment_that_has_the_others(
 
 def build_image(dockerfile: str, labels: Mapping[str, str]) -> str:
     """Build an image without a name, as a build that fails leaves it behind."""
-    argv = [
-        "docker",
-        "build",
-        "--quiet",
-        "--no-cache",
-        *(f"--label={key}={value}" for key, value in labels.items()),
-        "-",
-    ]
+    given = [f"--label={key}={value}" for key, value in labels.items()]
+    argv = ["docker", "build", "--quiet", "--no-cache", *given, "-"]
     legacy = {**os.environ, "DOCKER_BUILDKIT": "0"}  # which finds an image by its digest without asking a registry
     run = subprocess.run(argv, input=dockerfile, capture_output=True, text=True, check=True, env=legacy)
     return run.stdout.strip()
 
 
 async def test_no_environment_begins_with_an_image_that_only_claims_to_be_one(
-    builder, git, ada, wheels, new_requirement, engine
+    builder, git, ada, added, new_requirement, engine
 ):
-    added = f"added{token_hex(6)}"
-    build_wheel(wheels, added, "1.0")
     repository = git.create("ada/claims")
     repository.commit({"requirements.txt": f"{new_requirement}\nmirror\n"})
     first = await build(builder, ada, repository.url)

@@ -6,8 +6,7 @@ from functools import cache
 import httpx
 from pydantic import SecretStr
 
-_HUB_TIMEOUT = httpx.Timeout(10, connect=3)
-_PEER_TIMEOUT = httpx.Timeout(10, connect=3)
+_TIMEOUT = httpx.Timeout(10, connect=3)
 # Idle connections are let go before the peer, which waits five seconds, closes them under a request.
 _PEER_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3)
 
@@ -23,7 +22,7 @@ def load_tls_context() -> ssl.SSLContext:
 
 def create_hub_http_client(*, base_url: str) -> httpx.AsyncClient:
     """Create the pool in which the hub is asked about its tokens."""
-    return httpx.AsyncClient(base_url=base_url, timeout=_HUB_TIMEOUT, verify=load_tls_context(), trust_env=False)
+    return httpx.AsyncClient(base_url=base_url, timeout=_TIMEOUT, verify=load_tls_context(), trust_env=False)
 
 
 def create_peer_http_client(*, base_url: str, token: SecretStr) -> httpx.AsyncClient:
@@ -32,7 +31,7 @@ def create_peer_http_client(*, base_url: str, token: SecretStr) -> httpx.AsyncCl
     return httpx.AsyncClient(
         base_url=base_url,
         headers=headers,
-        timeout=_PEER_TIMEOUT,
+        timeout=_TIMEOUT,
         limits=_PEER_LIMITS,
         verify=load_tls_context(),
         trust_env=False,
