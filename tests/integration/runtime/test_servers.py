@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from heliostat_runtime import Servers, ServerStartError, VolumeBusyError, VolumeStore
+from heliostat_runtime.server_run import ServerRun
 
 SLEEP = "import time\nwhile True: time.sleep(1)"
 GRACE = timedelta(seconds=5)
@@ -180,6 +183,25 @@ async def test_waiting_for_the_port_sees_the_server_and_its_end(servers, specify
     server = await servers.start(specify("print('sorry', flush=True)"))
     with pytest.raises(ServerStartError, match="sorry"):
         await server.wait_until_listening(port, deadline=GRACE)
+    await server.stop(grace=GRACE)
+
+
+async def test_a_server_that_ends_while_it_is_looked_at_was_started(servers, specify, monkeypatch):
+    looked, reports = threading.Event(), ServerRun.reports
+
+    def read_and_linger(run):
+        found = reports(run)
+        if not looked.is_set():
+            looked.set()
+            until = time.monotonic() + GRACE.total_seconds()
+            while run.is_running() and time.monotonic() < until:
+                time.sleep(0.01)
+        return found
+
+    monkeypatch.setattr(ServerRun, "reports", read_and_linger)
+    server = await servers.start(specify("print('sorry', flush=True)"))
+    with pytest.raises(ServerStartError, match="sorry"):
+        await server.wait_until_listening(1, deadline=GRACE)
     await server.stop(grace=GRACE)
 
 

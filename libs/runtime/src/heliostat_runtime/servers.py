@@ -245,10 +245,15 @@ class Servers:
     async def _wait_until_prepared(self, spec: ServerSpec, run: ServerRun) -> None:
         try:
             async with asyncio.timeout(spec.preparation_deadline.total_seconds()):
-                while not (reports := await asyncio.to_thread(run.reports)).get("ready"):
+                while True:
+                    # First, as what a server has said before its end is there to be read after it.
+                    running = await asyncio.to_thread(run.is_running)
+                    reports = await asyncio.to_thread(run.reports)
+                    if reports.get("ready"):
+                        break
                     if "error" in reports:
                         raise ServerStartError(reports["error"])
-                    if not await asyncio.to_thread(run.is_running):
+                    if not running:
                         raise ServerStartError(await asyncio.to_thread(run.read_log_end) or "it ended at once")
                     await asyncio.sleep(REPORT_POLL.total_seconds())
         except TimeoutError as e:
