@@ -1,8 +1,12 @@
 """Volumes that the engine mounts: filled once, never over somebody's work, and let go whatever was killed when."""
 
+import asyncio
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
 
@@ -10,23 +14,57 @@ import pytest
 from heliostat_containers import Containers, ContainerSpec, Engine, Images, Mount
 from heliostat_containers.loop_devices import HelperLoopDevices, LoopDevices, OwnLoopDevices
 from heliostat_containers.volumes import ServerVolumes, build_volume_name
-from heliostat_runtime import VolumeBusyError
+from heliostat_runtime import HostCommandError, VolumeBusyError
+from heliostat_runtime.waiting import wait_for_condition
 
 SIZE = 16 * 2**20
+DEADLINE, POLL = timedelta(seconds=10), timedelta(milliseconds=20)
+
+ATTACH_AND_DIE = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from heliostat_containers import Containers, Engine, Mount
+from heliostat_containers.loop_devices import HelperLoopDevices, OwnLoopDevices
+file, helper, image = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+mount = Mount(source=str(file.parent), target=str(file.parent))
+async def main():
+    containers = Containers(Engine())
+    helpers = HelperLoopDevices(containers, name=helper, image=image, mount=mount, labels={})
+    print(await (helpers if helper else OwnLoopDevices()).attach(file), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def helper_name() -> str:
+    return f"heliostat-tests-{token_hex(6)}"
+
+
+@pytest.fixture
+async def base_digest(engine: Engine, base_image: str) -> str:
+    return (await Images(engine).read(base_image)).digest
+
+
+@pytest.fixture
+async def helper(
+    containers: Containers, helper_name: str, base_digest: str, tmp_path: Path
+) -> AsyncIterator[HelperLoopDevices]:
+    mount = Mount(source=str(tmp_path), target=str(tmp_path))
+    yield HelperLoopDevices(containers, name=helper_name, image=base_digest, mount=mount, labels={})
+    await containers.remove(helper_name)
 
 
 @pytest.fixture(params=["own devices", "a helper's devices", "no devices"])
 async def volumes(
-    request: pytest.FixtureRequest, engine: Engine, containers: Containers, base_image: str, tmp_path: Path
+    request: pytest.FixtureRequest, engine: Engine, helper: HelperLoopDevices, tmp_path: Path
 ) -> ServerVolumes:
     """The volumes of an instance, with each way to storage."""
     if os.getuid() != 0 and request.param != "no devices":
         pytest.skip("loop devices need root")
-    image = (await Images(engine).read(base_image)).digest
-    mount = Mount(source=str(tmp_path), target=str(tmp_path))
     ways: dict[str, LoopDevices | None] = {
         "own devices": OwnLoopDevices(),
-        "a helper's devices": HelperLoopDevices(containers, image=image, mount=mount, labels={"heliostat.tests": "1"}),
+        "a helper's devices": helper,
         "no devices": None,
     }
     return ServerVolumes(tmp_path, engine=engine, instance=f"tests{token_hex(3)}", loops=ways[request.param])
@@ -66,6 +104,29 @@ async def filler(containers: Containers, base_image: str) -> AsyncIterator[Fille
     yield filler
     for name in filler.made:
         await containers.remove(name)
+
+
+@pytest.fixture
+def image_file(tmp_path: Path) -> Path:
+    if os.getuid() != 0:
+        pytest.skip("loop devices need root")
+    path = tmp_path / "image.ext4"
+    with path.open("wb") as file:
+        file.truncate(SIZE)
+    return path
+
+
+def attach_by_hand(image: Path) -> None:
+    subprocess.run(["losetup", "--find", str(image)], check=True)
+
+
+async def attach_and_die(image: Path, helper: str = "", digest: str = "") -> str:
+    """Attach an image in a process that is killed as soon as it has, and return its device."""
+    argv = [sys.executable, "-c", ATTACH_AND_DIE, str(image), helper, digest]
+    process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)
+    output, _ = await process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    return output.decode()
 
 
 def list_devices(directory: Path) -> list[str]:
@@ -134,3 +195,41 @@ async def test_what_the_engine_has_beyond_the_ledger_goes_only_when_it_holds_no_
     (tmp_path / "away").rename(ledger)
     await volumes.reconcile()
     await volumes.delete(volume.volume_id)
+
+
+@pytest.mark.parametrize("volumes", ["own devices", "a helper's devices"], indirect=True)
+async def test_what_an_interrupted_attachment_left_is_let_go(volumes: ServerVolumes, tmp_path: Path) -> None:
+    volume = await volumes.ensure("lyra", "four", SIZE)
+    directory = tmp_path / "volumes" / volume.volume_id
+    (directory / "attaching").touch()
+    attach_by_hand(directory / "image.ext4")
+    await volumes.reconcile()
+    assert list_devices(tmp_path) == []
+    async with volumes.lease(volume.volume_id) as lease:
+        await volumes.mount(lease)
+    await volumes.delete(volume.volume_id)
+    assert list_devices(tmp_path) == []
+
+
+async def test_the_kernel_frees_the_device_of_a_process_that_was_killed(image_file: Path) -> None:
+    assert (await attach_and_die(image_file)).startswith("/dev/loop")
+    assert list_devices(image_file.parent) == []
+
+
+async def test_a_helper_frees_the_device_of_a_process_that_was_killed(
+    image_file: Path, helper: HelperLoopDevices, containers: Containers, helper_name: str, base_digest: str
+) -> None:
+    directory = image_file.parent
+    assert (await attach_and_die(image_file, helper_name, base_digest)).startswith("/dev/loop")
+    assert await wait_for_condition(lambda: list_devices(directory) == [], deadline=DEADLINE, interval=POLL)
+    assert (await helper.attach(image_file)).startswith("/dev/loop")
+    assert len(list_devices(directory)) == 1
+    await containers.kill(helper_name)
+    assert await wait_for_condition(lambda: list_devices(directory) == [], deadline=DEADLINE, interval=POLL)
+    assert (await helper.attach(image_file)).startswith("/dev/loop")  # by the helper that has been started again
+    await helper.let_go(image_file)
+
+
+async def test_what_a_helper_cannot_do_is_said(image_file: Path, helper: HelperLoopDevices) -> None:
+    with pytest.raises(HostCommandError, match="nowhere"):
+        await helper.attach(image_file.with_name("nowhere"))

@@ -89,7 +89,7 @@ async def clear_engine(config: LocalConfig, layout: StateLayout, *, say: Callabl
         async with Engine.open(recorded["url"]) as engine:
             servers = ServerContainers(engine, instance=config.instance)
             await asyncio.gather(*(_end(servers, volume_id) for volume_id in sorted(await servers.list_())))
-            await servers.remove_helpers(older_than=timedelta(0))
+            await servers.remove_helpers()
             await servers.remove_platforms()
             await Networks(engine).remove(recorded["network"])
     except EngineError as e:

@@ -37,6 +37,7 @@ Containers::
     await containers.commit(name, image=..., config={"Labels": {...}, "User": "1000", ...}) -> digest
     await containers.list_({"heliostat.build": ""}) -> tuple[Container, ...]
     await containers.run(spec, deadline=...) -> Finished(status, output)          # short helpers; always removed
+    command = await containers.begin(name, argv)      # in one that runs; command.read_lines(), .read_status(), .close()
 """
 
 from .container import Container, ContainerLimits, ContainerSpec, Finished, Mount

@@ -1,15 +1,22 @@
-"""Containers of an engine: those that build, and short helpers."""
+"""Containers of an engine: those that build, and helpers."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Any
 
 from aiodocker import Docker
 
+from .command import Command
 from .container import Container, ContainerSpec, Finished, build_config, build_container
 from .engine import CALL, Engine
-from .errors import ContainerExistsError, ContainerMissingError, EngineRefusedError, ImageMissingError
+from .errors import (
+    ContainerExistsError,
+    ContainerMissingError,
+    ContainerStoppedError,
+    EngineRefusedError,
+    ImageMissingError,
+)
 from .loglines import LineSplitter
 from .references import build_reference, split_name
 
@@ -202,6 +209,25 @@ class Containers:
         finally:
             await self.remove(container.id)
         return Finished(status=status, output="\n".join(lines))
+
+    async def begin(self, name: str, arguments: Sequence[str]) -> Command:
+        """Begin a further command in a container, with the rights of the container; `close` it.
+
+        Raises
+        ------
+        ContainerMissingError, ContainerStoppedError, EngineError
+        """
+        try:
+            async with self._call("begin a command in", name) as docker:
+                container = docker.containers.container(build_reference(name))
+                execution = await container.exec(arguments, stdin=True)
+                stream = execution.start(detach=False)
+                await stream.__aenter__()  # until `close`
+        except EngineRefusedError as e:
+            if e.status == CONFLICT:
+                raise ContainerStoppedError(name=name) from e
+            raise
+        return Command(self._engine, execution, stream)
 
     def _call(self, action: str, name: str, *, deadline: timedelta = CALL) -> AbstractAsyncContextManager[Docker]:
         return self._engine.call(

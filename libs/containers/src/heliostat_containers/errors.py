@@ -5,6 +5,7 @@ from datetime import timedelta
 __all__ = [
     "ContainerExistsError",
     "ContainerMissingError",
+    "ContainerStoppedError",
     "EngineError",
     "EngineRefusedError",
     "EngineTimeoutError",
@@ -143,3 +144,12 @@ class ContainerExistsError(EngineError):
 
     def __init__(self, *, name: str) -> None:
         super().__init__(f"There is a container {name} already", remedy="Adopt it or remove it first.")
+
+
+class ContainerStoppedError(EngineError):
+    """The container is there, and does not run."""
+
+    code = "container_stopped"
+
+    def __init__(self, *, name: str) -> None:
+        super().__init__(f"The container {name} does not run", remedy="Start it again.")

@@ -24,7 +24,8 @@ _POLL = timedelta(milliseconds=50)
 _LOG_LINES = 20
 _NOT_FOUND = 404
 _CONFLICT = 409  # a container has it
-_HELPER_AGE = timedelta(minutes=10)  # helpers run for seconds
+_SHORT = "true"
+_HELPER_AGE = timedelta(minutes=10)  # they run for seconds
 
 
 def build_container_name(volume_id: str) -> str:
@@ -43,7 +44,12 @@ class ServerContainers:
     @property
     def helper_labels(self) -> dict[str, str]:
         """Labels of short containers that are no servers."""
-        return {INSTANCE: self._instance, HELPER: "true"}
+        return {INSTANCE: self._instance, HELPER: _SHORT}
+
+    @property
+    def lasting_helper_labels(self) -> dict[str, str]:
+        """Labels of containers that are no servers, and run as long as their hub."""
+        return {INSTANCE: self._instance, HELPER: "lasting"}
 
     def build_labels(self, volume_id: str) -> dict[str, str]:
         """Build the labels of a server's container: no name of a user or a repository."""
@@ -103,18 +109,32 @@ class ServerContainers:
             lines = await docker.containers.container(name).log(stdout=True, stderr=True, tail=_LOG_LINES)
         return "".join(lines).strip()
 
-    async def remove_helpers(self, *, older_than: timedelta = _HELPER_AGE) -> None:
+    async def remove_helpers(self) -> None:
+        """Remove all containers that are no servers; nobody may need them.
+
+        Raises
+        ------
+        EngineError
+        """
+        for container in await self._list_helpers():
+            await self._containers.remove(container.id)
+
+    async def remove_old_helpers(self) -> None:
         """Remove short containers that outlived whoever started them.
 
         Raises
         ------
         EngineError
         """
-        oldest = datetime.now(UTC) - older_than
-        for container in await self._containers.list_({INSTANCE: self._instance, HELPER: ""}):
-            is_server = VOLUME in container.labels  # whose image may carry any other label
-            if not is_server and container.created_at is not None and container.created_at < oldest:
+        oldest = datetime.now(UTC) - _HELPER_AGE
+        for container in await self._list_helpers(_SHORT):
+            if container.created_at is not None and container.created_at < oldest:
                 await self._containers.remove(container.id)
+
+    async def _list_helpers(self, kind: str = "") -> list[Container]:
+        found = await self._containers.list_({INSTANCE: self._instance, HELPER: kind})
+        # A server's image may carry any other label.
+        return [container for container in found if VOLUME not in container.labels]
 
     async def fill_platform(self, *, image: str, path: str) -> str:
         """Make a volume of what an image has at a path, and return its name; older ones that nobody uses go.

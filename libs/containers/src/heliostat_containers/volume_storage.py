@@ -97,8 +97,8 @@ class EngineVolumes:
 class ImageStorage:
     """A file `image.ext4` of the volume's size, which the engine mounts through a loop device: the size is a limit.
 
-    The engine's volume exists only while a container has it, because it names the loop device. `attached` is written
-    before a device is asked for, and removed after it was let go.
+    The engine's volume exists only while a container has it, because it names the loop device. The file `attaching` is
+    written before a device is asked for; it becomes `attached` once the kernel will free the device by itself.
     """
 
     def __init__(
@@ -107,6 +107,7 @@ class ImageStorage:
         self._volume = volume
         self._name = name
         self._image = directory / "image.ext4"
+        self._attaching = directory / "attaching"
         self._attached = directory / "attached"
         self._volumes = volumes
         self._loops = loops
@@ -119,24 +120,28 @@ class ImageStorage:
     async def attach(self) -> Path:
         """Give the engine a volume on a device of its own; `let_go` of the device once the engine has mounted it."""
         await self.detach()
-        await asyncio.to_thread(self._attached.touch)
+        await asyncio.to_thread(self._attaching.touch)
         device = await self._loops.attach(self._image)
+        await asyncio.to_thread(self._attaching.rename, self._attached)
         options = {"type": "ext4", "device": device, "o": _MOUNT_OPTIONS}
         await self._volumes.create(self._name, volume_id=self._volume.volume_id, options=options)
         return HOME
 
     async def let_go(self) -> None:
         """Leave the device to the kernel, which frees it when the engine has unmounted it, whoever is alive then."""
-        await self._loops.detach(self._image)
+        await self._loops.let_go(self._image)
 
     async def detach(self) -> None:
         """Undo `attach`."""
         if not await self.is_attached():
             return
         await self._volumes.remove(self._name, volume_id=self._volume.volume_id)
-        if await self.is_created():
+        if await asyncio.to_thread(self._attaching.exists) and await self.is_created():
             await self._loops.detach(self._image)
-        await asyncio.to_thread(self._attached.unlink, missing_ok=True)
+        else:
+            await self._loops.let_go(self._image)
+        for mark in (self._attaching, self._attached):
+            await asyncio.to_thread(mark.unlink, missing_ok=True)
 
     async def remove(self) -> None:
         """Remove the image."""
@@ -148,7 +153,7 @@ class ImageStorage:
 
     async def is_attached(self) -> bool:
         """Whether `detach` has something to do."""
-        return await asyncio.to_thread(self._attached.exists)
+        return await asyncio.to_thread(lambda: self._attached.exists() or self._attaching.exists())
 
     async def measure(self) -> Space:
         """Ask the mounted file system where this process sees it, else see what the image takes on disk."""

@@ -115,6 +115,9 @@ class _NoLoopDevices:
             remedy="Give the hub what it had when the server was made: root, or a container that may attach devices.",
         )
 
+    async def let_go(self, image: Path) -> None:
+        """Do nothing: none was attached."""
+
     async def detach(self, image: Path) -> None:
         """Do nothing: none was attached."""
 

@@ -84,7 +84,7 @@ class DockerHost(Host):
         self.images = Images(self.engine)
         self.servers = ServerContainers(self.engine, instance=self.instance)
         self.relay = httpx.AsyncClient(timeout=_RELAY_DEADLINE.total_seconds(), trust_env=False)
-        loops = _open_loops(facts.loops, config, self.containers, facts.image) if facts.loops else None
+        loops = _open_loops(facts.loops, config, self.servers, self.containers, facts.image) if facts.loops else None
         self._log = structlog.get_logger()
         volumes = ServerVolumes(
             config.state_directory / "containers", engine=self.engine, instance=self.instance, loops=loops
@@ -142,7 +142,7 @@ class DockerHost(Host):
                 await self.servers.remove(volume_id)
             except EngineError as error:
                 self._log.warning("a container cannot be removed", volume=volume_id, error=error.message)
-        await self.servers.remove_helpers()
+        await self.servers.remove_old_helpers()
         await self.deletions.finish()
         await self.volumes.reconcile()
 
@@ -161,11 +161,11 @@ async def _find_facts(config: HubConfig) -> DockerFacts:
     async with Engine.open(config.engine_url) as engine:
         await _wait_for_engine(engine)
         servers = ServerContainers(engine, instance=name_instance(config))
-        await servers.remove_helpers(older_than=timedelta(0))  # of a hub that was killed: there is one at a time
+        await servers.remove_helpers()  # of a hub that was killed: there is one at a time
         containers = Containers(engine)
         network = await Networks(engine).read(config.network or "")
         image = await Images(engine).read(config.default_image or "")
-        loops, obstacle = await _try_loops(config, containers, image)
+        loops, obstacle = await _try_loops(config, servers, containers, image)
         blocked = await has_rules(containers, network, image=image.digest, labels=servers.helper_labels)
         platform = await servers.fill_platform(image=image.digest, path=PLATFORM) if _has_platform(image) else None
         async with engine.call("say what it is") as docker:
@@ -195,25 +195,34 @@ async def _wait_for_engine(engine: Engine) -> None:
             return
 
 
-async def _try_loops(config: HubConfig, containers: Containers, image: Image) -> tuple[LoopAccess | None, str | None]:
+async def _try_loops(
+    config: HubConfig, servers: ServerContainers, containers: Containers, image: Image
+) -> tuple[LoopAccess | None, str | None]:
     access: LoopAccess = "own" if os.getuid() == 0 else "helper"
-    loops = _open_loops(access, config, containers, image)
+    loops = _open_loops(access, config, servers, containers, image)
     with tempfile.TemporaryDirectory(dir=config.state_directory, prefix="trial-") as directory:
         file = Path(directory, "image.ext4")
         try:
             await create_image(file, size=_TRIAL_SIZE, owner=os.getuid())
             await loops.attach(file)
-            await loops.detach(file)
+            await loops.let_go(file)
         except (RuntimeHostError, EngineError) as error:
             return None, f"no loop device can be attached here: {error.message}".rstrip(".")
     return access, None
 
 
-def _open_loops(access: LoopAccess, config: HubConfig, containers: Containers, image: Image) -> LoopDevices:
+def _open_loops(
+    access: LoopAccess, config: HubConfig, servers: ServerContainers, containers: Containers, image: Image
+) -> LoopDevices:
     if access == "own":
         return OwnLoopDevices()
     state = str(config.state_directory)
     source = config.state_mount or state
     mount = Mount(source=source, target=state, kind="bind" if source.startswith("/") else "volume")
-    labels = {"heliostat.instance": name_instance(config), "heliostat.helper": "true"}
-    return HelperLoopDevices(containers, image=image.digest, mount=mount, labels=labels)
+    return HelperLoopDevices(
+        containers,
+        name=f"heliostat-loops-{name_instance(config)}",
+        image=image.digest,
+        mount=mount,
+        labels=servers.lasting_helper_labels,
+    )
