@@ -1,6 +1,7 @@
 """Repositories that need more than Python and pip are built by repo2docker, under the same limits."""
 
 import signal
+from typing import Any
 
 import pytest
 from heliostat_containers import Containers
@@ -27,6 +28,35 @@ async def test_a_dockerfile_decides_what_is_in_the_image(builder, git, ada, lab_
     second = repository.commit({"notes.txt": "two"})
     plan = (await builder.post("api/v1/plans", json={"repo": repository.url, "ref": second}, headers=ada)).json()
     assert (plan["decision"], plan["image"]) == ("full", None)
+
+
+async def test_an_image_is_labelled_and_else_as_its_dockerfile_says(builder, git, ada, lab_image, engine):
+    own = ["USER root", "WORKDIR /srv", "ENV SKY=clear", 'ENTRYPOINT ["tini", "--"]', 'CMD ["sleep", "7"]']
+    claims = ["LABEL heliostat.origin=sha256:0 heliostat.lock=numpy telescope=lyra"]
+    repository = git.create("ada/docker")
+    repository.commit({"Dockerfile": write_dockerfile(lab_image, *own, *claims)})
+    built = await build(builder, ada, repository.url)
+    assert built["state"] == "succeeded", built["failure"]
+    config = await inspect(engine, built["image"])
+    assert (config["User"], config["WorkingDir"]) == ("root", "/srv")
+    assert (config["Entrypoint"], config["Cmd"]) == (["tini", "--"], ["sleep", "7"])
+    assert "SKY=clear" in config["Env"]
+    labels = config["Labels"]
+    assert (labels["heliostat.role"], labels["heliostat.build"]) == ("environment", built["id"])
+    assert (labels["heliostat.origin"], labels["heliostat.lock"], labels["telescope"]) == ("", "", "lyra")
+
+
+async def test_an_image_that_runs_nothing_is_built_too(builder, git, ada, engine):
+    repository = git.create("ada/docker")
+    repository.commit({"Dockerfile": "FROM scratch\nCOPY notes.txt /\n", "notes.txt": "one"})
+    built = await build(builder, ada, repository.url)
+    assert built["state"] == "succeeded", built["failure"]
+    assert (await inspect(engine, built["image"]))["Labels"]["heliostat.build"] == built["id"]
+
+
+async def inspect(engine, image: str) -> dict[str, Any]:
+    async with engine.call("describe an image") as docker:
+        return (await docker.images.inspect(image))["Config"]
 
 
 FAILURES = {

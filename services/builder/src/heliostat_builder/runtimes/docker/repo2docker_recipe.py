@@ -92,11 +92,10 @@ class Repo2DockerRecipe:
             size=None,
         )
         chosen = {
-            "Repo2Docker": {
-                "labels": self._names.label_environment(created),
-                **({"base_image": settings.base} if settings.base else {}),
-            },
+            "Repo2Docker": {"base_image": settings.base} if settings.base else {},
             "ClassicEngine": {
+                "labels": self._names.label_environment(created),
+                "mark": self._names.label_build(str(attempt.build.id)),
                 "url": settings.url,
                 "memory": settings.memory,
                 "cpus": settings.cpus,
