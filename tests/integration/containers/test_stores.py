@@ -72,7 +72,7 @@ async def test_the_engine_keeps_images_under_names(images: Images, image: Image,
     assert await store.find(f"{name}:kept") is None
 
 
-async def test_an_image_in_a_registry_is_verified_and_can_be_pulled_by_its_reference(
+async def test_an_image_in_a_registry_is_verified_and_can_be_fetched_from_there(
     engine: Engine, images: Images, registry: Registry, image: Image, name: str
 ) -> None:
     store = RegistryImageStore(engine=engine, registry=registry)
@@ -85,13 +85,18 @@ async def test_an_image_in_a_registry_is_verified_and_can_be_pulled_by_its_refer
     await images.remove(f"{name}:1")
     await images.remove(registry.build_name(f"{name}:1"))
     assert await images.find(image.digest) is None
-    auth = {"username": KNOWN.username, "password": KNOWN.password}
-    await engine.docker.images.pull(stored.reference, auth=auth)
+    lost = await store.find(f"{name}:1")
+    assert lost is not None
+    assert (lost.reference, lost.here) == (stored.reference, False)
+    assert await store.fetch(f"{name}:1") == stored == await store.find(f"{name}:1")
     assert (await images.read(stored.reference)).digest == image.digest
     await store.remove(f"{name}:1")
     await store.remove(f"{name}:1")
     assert await store.find(f"{name}:1") is None
-    await images.remove(stored.reference)
+    with pytest.raises(ImageMissingError):
+        await store.fetch(f"{name}:1")
+    await images.remove(f"{name}:1")
+    assert await images.find(image.digest) is None
 
 
 async def test_what_the_registry_has_instead_is_not_taken_for_what_was_sent(
@@ -104,6 +109,8 @@ async def test_what_the_registry_has_instead_is_not_taken_for_what_was_sent(
         registry = Registry(client=client, host=address, credentials=KNOWN)
         with pytest.raises(ImageNotVerifiedError, match=ABSENT):
             await RegistryImageStore(engine=engine, registry=registry).publish(image.digest, f"{name}:1")
+        with pytest.raises(ImageMissingError):
+            await RegistryImageStore(engine=engine, registry=registry).fetch(f"{name}:2")
     await images.remove(registry.build_name(f"{name}:1"))
 
 

@@ -22,7 +22,8 @@ Image stores (what "built" means: it was looked at where it is kept)::
 
     store = EngineImageStore(images)                  # or RegistryImageStore(engine=engine, registry=registry)
     async with Registry.open(url, credentials=Credentials(user, password), ca=None) as registry: ...
-    await store.find(name) -> Stored(reference, digest) | None; await store.publish(digest, name) -> Stored
+    await store.find(name) -> Stored(reference, digest, here) | None; await store.publish(digest, name) -> Stored
+    await store.fetch(name) -> Stored                 # what the engine has not (any more)
     await store.remove(name)                          # servers are started by `reference`
 
 Containers::
@@ -60,6 +61,7 @@ from .images import Image, Images, ImageSummary
 from .layers import Layer, write_layer
 from .registry import Manifest, Registry
 from .registry_errors import (
+    ImageFetchError,
     ImageNotVerifiedError,
     ImagePushError,
     RegistryDeniedError,
@@ -89,6 +91,7 @@ __all__ = [
     "Finished",
     "Image",
     "ImageBusyError",
+    "ImageFetchError",
     "ImageMismatchError",
     "ImageMissingError",
     "ImageNotVerifiedError",

@@ -3,6 +3,7 @@
 from .errors import EngineError
 
 __all__ = [
+    "ImageFetchError",
     "ImageNotVerifiedError",
     "ImagePushError",
     "RegistryDeniedError",
@@ -64,6 +65,18 @@ class ImagePushError(RegistryError):
         super().__init__(
             f"The image {name} could not be sent to the registry: {reason.strip()[-500:]}",
             remedy="Look at the message, at the registry's log and its disk.",
+        )
+
+
+class ImageFetchError(RegistryError):
+    """The engine could not get an image from the registry."""
+
+    code = "fetch_failed"
+
+    def __init__(self, *, name: str, reason: str) -> None:
+        super().__init__(
+            f"The image {name} could not be fetched from the registry: {reason.strip()[-500:]}",
+            remedy="Look at the message and at the registry's log; where its files are lost, delete the image there.",
         )
 
 

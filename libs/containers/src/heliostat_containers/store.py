@@ -1,6 +1,6 @@
 """Where finished images are kept: the engine's own store, or a registry that several hosts share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from .images import Images
 from .references import build_reference, split_name
 from .registry import Manifest, Registry
 from .registry_errors import (
+    ImageFetchError,
     ImageNotVerifiedError,
     ImagePushError,
     RegistryDeniedError,
@@ -22,6 +23,7 @@ from .registry_errors import (
 
 __all__ = ["EngineImageStore", "ImageStore", "RegistryImageStore", "Stored"]
 
+PULL = timedelta(minutes=30)
 PUSH = timedelta(minutes=30)  # a gigabyte takes a registry on the same machine 20 s
 
 
@@ -35,10 +37,13 @@ class Stored:
         What servers are started by: it can only ever mean this image.
     digest
         The engine's id of the image.
+    here
+        Whether the engine can start servers by the reference, or has to `fetch` it first.
     """
 
     reference: str
     digest: str
+    here: bool = True
 
 
 class ImageStore(Protocol):
@@ -59,6 +64,16 @@ class ImageStore(Protocol):
         ------
         ImageMissingError
             The engine has no such image.
+        EngineError
+        """
+
+    async def fetch(self, name: str) -> Stored:
+        """Have the engine take what is kept under a name.
+
+        Raises
+        ------
+        ImageMissingError
+            Nothing is.
         EngineError
         """
 
@@ -93,6 +108,11 @@ class EngineImageStore(ImageStore):
         return stored
 
     @override
+    async def fetch(self, name: str) -> Stored:
+        image = await self._images.read(name)
+        return Stored(reference=image.digest, digest=image.digest)
+
+    @override
     async def remove(self, name: str) -> None:
         await self._images.remove(name)
 
@@ -108,17 +128,30 @@ class RegistryImageStore(ImageStore):
     @override
     async def find(self, name: str) -> Stored | None:
         manifest = await self._registry.read_manifest(name)
-        return self._build_stored(name, manifest) if manifest else None
+        return await self._build_stored(name, manifest) if manifest else None
 
     @override
     async def publish(self, digest: str, name: str) -> Stored:
-        there = await self._registry.read_manifest(name)
-        if there is None or there.image != digest:
-            await self._push(digest, name)
-            there = await self._registry.read_manifest(name)
-        if there is None or there.image != digest:
-            raise ImageNotVerifiedError(name=name, expected=digest, found=there.image if there else None)
-        return self._build_stored(name, there)
+        there = await self.find(name)
+        if there is None or there.digest != digest or not there.here:
+            await self._push(digest, name)  # also where it is there, so that the engine knows it by the reference
+            there = await self.find(name)
+        if there is None or there.digest != digest:
+            raise ImageNotVerifiedError(name=name, expected=digest, found=there.digest if there else None)
+        return there
+
+    @override
+    async def fetch(self, name: str) -> Stored:
+        there = await self.find(name)
+        if there is None:
+            raise ImageMissingError(name=self._registry.build_name(name))
+        await self._pull(there.reference, name)
+        found = (await self._images.read(there.reference)).digest
+        if found != there.digest:
+            raise ImageNotVerifiedError(name=name, expected=there.digest, found=found)
+        for known in (name, self._registry.build_name(name)):  # by which it is found to be removed
+            await self._images.tag(found, known)
+        return replace(there, here=True)
 
     @override
     async def remove(self, name: str) -> None:
@@ -130,25 +163,39 @@ class RegistryImageStore(ImageStore):
         full = self._registry.build_name(name)
         await self._images.tag(digest, full)
         repository, tag = split_name(build_reference(full))
-        known = self._registry.credentials
-        auth = {"username": known.username, "password": known.password} if known else None
         async with self._engine.call(
             f"send the image {name}", deadline=PUSH, missing=ImageMissingError(name=name)
         ) as docker:
             try:
-                await docker.images.push(repository, tag=tag, auth=auth)
+                await docker.images.push(repository, tag=tag, auth=self._build_auth())
             except DockerStreamError as e:
-                raise _explain(e.message, name=name, host=self._registry.host) from e
+                raise self._explain(e.message, f"send {name}") or ImagePushError(name=name, reason=e.message) from e
 
-    def _build_stored(self, name: str, manifest: Manifest) -> Stored:
+    async def _pull(self, reference: str, name: str) -> None:
+        missing = ImageMissingError(name=reference)
+        async with self._engine.call(f"fetch the image {name}", deadline=PULL, missing=missing) as docker:
+            try:
+                await docker.images.pull(reference, auth=self._build_auth())
+            except DockerStreamError as e:
+                raise self._explain(e.message, f"fetch {name}") or ImageFetchError(name=name, reason=e.message) from e
+
+    def _build_auth(self) -> dict[str, str] | None:
+        known = self._registry.credentials
+        return {"username": known.username, "password": known.password} if known else None
+
+    async def _build_stored(self, name: str, manifest: Manifest) -> Stored:
         repository, _ = split_name(self._registry.build_name(name))
-        return Stored(reference=f"{repository}@{manifest.digest}", digest=manifest.image)
+        reference = f"{repository}@{manifest.digest}"
+        here = await self._images.find(reference) is not None
+        return Stored(reference=reference, digest=manifest.image, here=here)
 
-
-def _explain(reason: str, *, name: str, host: str) -> RegistryError:
-    """Read from the engine's words whose fault it is."""
-    if any(word in reason.lower() for word in ("unauthorized", "denied", "no basic auth")):
-        return RegistryDeniedError(host=host, action=f"send {name}")
-    if any(word in reason.lower() for word in ("dial tcp", "connection refused", "no such host", "x509", "timeout")):
-        return RegistryUnavailableError(host=host, reason=reason.strip()[-300:])
-    return ImagePushError(name=name, reason=reason)
+    def _explain(self, reason: str, action: str) -> RegistryError | None:
+        """Read from the engine's words whose fault it is; None when they do not say."""
+        host = self._registry.host
+        if any(word in reason.lower() for word in ("unauthorized", "denied", "no basic auth")):
+            return RegistryDeniedError(host=host, action=action)
+        if any(
+            word in reason.lower() for word in ("dial tcp", "connection refused", "no such host", "x509", "timeout")
+        ):
+            return RegistryUnavailableError(host=host, reason=reason.strip()[-300:])
+        return None

@@ -6,6 +6,7 @@ from pathlib import Path
 from secrets import token_hex
 
 import pytest
+from heliostat_containers import Engine, Images
 
 from tests.integration.builder.conftest import build
 from tests.support import registry as registries
@@ -29,7 +30,7 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         yield running
 
 
-async def test_images_are_sent_to_the_registry_and_started_from_there(replica, git, ada, address, tiny):
+async def test_images_are_sent_to_the_registry_and_started_from_there(replica, git, ada, address, tiny, engine):
     repository = git.create("ada/tiny")
     repository.commit({"Dockerfile": f"FROM {tiny}\nCOPY notes.txt /\n", "notes.txt": "clear"})
     registry = {"image_store": "registry", "registry_url": f"http://{address}/team", "registry_user": registries.USER}
@@ -40,6 +41,20 @@ async def test_images_are_sent_to_the_registry_and_started_from_there(replica, g
     async with replica(**registry, registry_password=registries.PASSWORD) as builder:
         built = await build(builder, ada, repository.url)
         plan = (await builder.post("api/v1/plans", json={"repo": repository.url}, headers=ada)).json()
+        await lose(engine, built["image"])
+        lost = (await builder.post("api/v1/plans", json={"repo": repository.url}, headers=ada)).json()
+        fetched = await build(builder, ada, repository.url)
+    assert (lost["decision"], lost["image"]) == ("content-only", None)
+    assert (fetched["state"], fetched["image"]) == ("succeeded", built["image"]), fetched["failure"]
+    assert (await Images(engine).read(fetched["image"])).labels["heliostat.build"] == built["id"]
     assert built["image"].startswith(f"{address}/team/heliostat-"), built["failure"]
     assert "@sha256:" in built["image"]
     assert (plan["decision"], plan["image"]) == ("hit", built["image"])
+
+
+async def lose(engine: Engine, reference: str) -> None:
+    """Take an image from the engine under all its names, as somebody who makes room does."""
+    images = Images(engine)
+    for name in (await images.read(reference)).names:
+        await images.remove(name)
+    assert await images.find(reference) is None

@@ -7,6 +7,7 @@ from heliostat_containers import (
     EngineError,
     EngineTimeoutError,
     EngineUnavailableError,
+    ImageFetchError,
     LayerError,
     RegistryError,
 )
@@ -56,7 +57,7 @@ def _explain(error: EngineError) -> BuildFailedError:
     if _FULL_DISK in error.message.lower():
         return explain_full_disk()
     code = error.code
-    if isinstance(error, RegistryError):
+    if isinstance(error, RegistryError) and not isinstance(error, ImageFetchError):
         code = "push_failed"
     elif isinstance(error, LayerError):
         code = "checkout_failed"

@@ -83,14 +83,18 @@ class DockerRuntime(Runtime):
     async def decide(self, files: FilesPlan, *, name: str) -> Decision:
         async with asking():
             stored = await self._store.find(self._names.content(name))
-            if stored is not None:
+            if stored is not None and stored.here:
                 return Decision(PlanDecision.HIT, stored.reference)
+            if stored is not None:
+                return Decision(PlanDecision.CONTENT_ONLY)
             environment = await self._images.find(self._names.environment(files.environment_id))
             return Decision(PlanDecision.FULL if environment is None else PlanDecision.CONTENT_ONLY)
 
     @override
     async def build(self, attempt: Attempt) -> str:
         plan, build_id = attempt.build.plan, str(attempt.build.id)
+        if fetched := await self._fetch(attempt):
+            return fetched
         if not await self._steps.list_(build_id):  # otherwise it goes on where another builder was
             await attempt.log.say("fetch", f"{plan.repo} at {plan.commit}")
         await self._mirrors.ensure_commit(Revision.of(plan))
@@ -135,6 +139,16 @@ class DockerRuntime(Runtime):
     @override
     async def reconcile(self) -> None:
         await self._workplaces.prepare()
+
+    async def _fetch(self, attempt: Attempt) -> str | None:
+        """Take the commit's image back from the store, if only the engine has lost it."""
+        name = self._name(attempt)
+        async with translated():
+            stored = await self._store.find(name)
+            if stored is None:
+                return None
+            await attempt.log.say("content", f"Fetching {stored.reference}")
+            return (await self._store.fetch(name)).reference
 
     async def _make_environment(self, attempt: Attempt, root: Path) -> None:
         for warning in attempt.files.warnings:
