@@ -86,6 +86,16 @@ class Containers:
         async with self._call("describe", name) as docker:
             return build_container(await docker.containers.container(build_reference(name)).show())
 
+    async def read_host_config(self, name: str) -> Mapping[str, Any]:
+        """Return what the engine grants a container and holds it to (``HostConfig``).
+
+        Raises
+        ------
+        ContainerMissingError, EngineError
+        """
+        async with self._call("describe", name) as docker:
+            return dict((await docker.containers.container(build_reference(name)).show())["HostConfig"])
+
     async def list_(self, labels: Mapping[str, str]) -> tuple[Container, ...]:
         """List all containers, running or not, that have all these labels; an empty value means any.
 

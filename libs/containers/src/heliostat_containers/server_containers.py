@@ -98,9 +98,7 @@ class ServerContainers:
         container = await self._containers.find(name)
         if container is None or not container.is_running:
             return None
-        async with self._engine.call(f"describe the container {name}") as docker:
-            found = await docker.containers.container(name).show()
-        return dict(found["HostConfig"])
+        return await self._containers.read_host_config(name)
 
     async def read_log_end(self, volume_id: str) -> str:
         """Return the last lines a server printed."""

@@ -33,6 +33,7 @@ class ClassicEngine(ContainerEngine):  # type: ignore[misc]  # repo2docker ships
     cpus = Float(help="CPUs of a step", config=True)
     builder = Integer(help="process id of the builder", config=True)
     network = Unicode(help="the engine's network that steps use", config=True)
+    host = Unicode(help="name of a host that steps resolve, by which their containers are told", config=True)
     labels = Dict(help="of the image", config=True)
     mark = Dict(help="labels of the container that the builder finds if this process is killed", config=True)
 
@@ -72,6 +73,7 @@ class ClassicEngine(ContainerEngine):  # type: ignore[misc]  # repo2docker ships
             platform=platform,
             container_limits={"memory": self.memory, "memswap": self.memory},
             network_mode=self.network,
+            extra_hosts={self.host: "127.0.0.1"},
             rm=True,
             forcerm=True,
             decode=True,

@@ -8,6 +8,7 @@ from heliostat_containers import Containers
 
 from tests.integration.builder.conftest import build, follow, wait_until
 from tests.integration.builder.images.conftest import run_in
+from tests.integration.builder.images.test_limits import WRITES
 from tests.integration.builder.test_crashes import running_process
 
 
@@ -61,6 +62,7 @@ async def inspect(engine, image: str) -> dict[str, Any]:
 
 FAILURES = {
     "step": ("RUN echo no sky today && false", {}, "build_failed"),
+    "disk": (f"RUN echo ' ---> Running in {'0' * 12}' && {WRITES}", {"build_size": "300MiB"}, "out_of_disk"),
     "memory": ("RUN python3 -c 'bytearray(2 * 10**9)'", {"build_memory": "300MiB"}, "out_of_memory"),
 }
 

@@ -36,7 +36,8 @@ async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(Engine.open(config.engine_url))
         names = Names(config.instance or instance_name(config.state_directory))
-        steps = _make_steps(needs, engine, names)
+        space = _make_space(config, engine)
+        steps = _make_steps(needs, engine, names, space)
         yield DockerRuntime(
             names=names,
             toolbox=Toolbox(
@@ -49,7 +50,8 @@ async def open_docker_runtime(needs: Needs) -> AsyncIterator[DockerRuntime]:
             store=await _open_store(config, engine, stack),
             steps=steps,
             recipes=Recipes(
-                uv=await _make_uv(config, engine, names, steps), repo2docker=_make_repo2docker(needs, engine, names)
+                uv=await _make_uv(config, engine, names, steps),
+                repo2docker=_make_repo2docker(needs, engine, names, space),
             ),
             mirrors=needs.mirrors,
             workplaces=WorkplaceStorage(shared=config.state_directory / "staging", own_uid=False),
@@ -70,7 +72,16 @@ async def _open_store(config: BuilderConfig, engine: Engine, stack: AsyncExitSta
     return RegistryImageStore(engine=engine, registry=registry)
 
 
-def _make_steps(needs: Needs, engine: Engine, names: Names) -> Steps:
+def _make_space(config: BuilderConfig, engine: Engine) -> SpaceGuard:
+    return SpaceGuard(
+        engine=engine,
+        size=config.build_size,
+        free_space=config.minimum_free_space,
+        disks=(config.state_directory,),
+    )
+
+
+def _make_steps(needs: Needs, engine: Engine, names: Names, space: SpaceGuard) -> Steps:
     config = needs.config
     limits = StepLimits(
         cpus=config.build_cpus,
@@ -78,12 +89,6 @@ def _make_steps(needs: Needs, engine: Engine, names: Names) -> Steps:
         processes=config.build_processes,
         silence=config.build_silence_deadline,
         network=config.build_network,
-    )
-    space = SpaceGuard(
-        engine=engine,
-        size=config.build_size,
-        free_space=config.minimum_free_space,
-        disks=(config.state_directory,),
     )
     return Steps(engine=engine, names=names, limits=limits, space=space, metrics=needs.metrics)
 
@@ -99,7 +104,7 @@ async def _make_uv(config: BuilderConfig, engine: Engine, names: Names, steps: S
     return UvRecipe(engine=engine, names=names, steps=steps, settings=settings)
 
 
-def _make_repo2docker(needs: Needs, engine: Engine, names: Names) -> Repo2DockerRecipe:
+def _make_repo2docker(needs: Needs, engine: Engine, names: Names, space: SpaceGuard) -> Repo2DockerRecipe:
     config = needs.config
     settings = Repo2DockerSettings(
         url=config.engine_url or DEFAULT_URL,
@@ -109,4 +114,4 @@ def _make_repo2docker(needs: Needs, engine: Engine, names: Names) -> Repo2Docker
         network=config.build_network,
         silence=config.build_silence_deadline,
     )
-    return Repo2DockerRecipe(engine=engine, names=names, settings=settings, metrics=needs.metrics)
+    return Repo2DockerRecipe(engine=engine, names=names, settings=settings, space=space, metrics=needs.metrics)

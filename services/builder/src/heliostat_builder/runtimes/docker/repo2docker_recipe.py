@@ -3,15 +3,17 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from heliostat_containers import Engine, Images
+from heliostat_containers import ContainerMissingError, Containers, Engine, Images
 from heliostat_core.contracts.events import EnvironmentCreated
 from heliostat_core.units import format_duration
 
@@ -24,6 +26,7 @@ from ...services.runtime import Attempt
 from ...storage.commands import kill_group
 from .errors import translated
 from .naming import Names
+from .space import SpaceGuard
 
 HOME = "/home/jovyan"
 USER, UID = "jovyan", 1000
@@ -31,6 +34,7 @@ PHASE = "build"
 
 _CHUNK = 64 * 1024
 _REMEMBERED = 200
+_BEGINNING = re.compile(r" ---> Running in ([0-9a-f]{12})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,20 @@ class Repo2DockerSettings:
 class Repo2DockerRecipe:
     """Makes images of environments, or of whole repositories."""
 
-    def __init__(self, *, engine: Engine, names: Names, settings: Repo2DockerSettings, metrics: BuilderMetrics) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        names: Names,
+        settings: Repo2DockerSettings,
+        space: SpaceGuard,
+        metrics: BuilderMetrics,
+    ) -> None:
         self._metrics = metrics
         self._names = names
         self._images = Images(engine)
+        self._containers = Containers(engine)
+        self._space = space
         self._settings = settings
 
     async def make(self, attempt: Attempt, *, tree: Path, workplace: Path) -> str:
@@ -96,6 +110,7 @@ class Repo2DockerRecipe:
             "ClassicEngine": {
                 "labels": self._names.label_environment(created),
                 "mark": self._names.label_build(str(attempt.build.id)),
+                "host": _name_host(attempt),
                 "url": settings.url,
                 "memory": settings.memory,
                 "cpus": settings.cpus,
@@ -122,14 +137,21 @@ class Repo2DockerRecipe:
             start_new_session=True,
         )
         assert process.stdout is not None  # noqa: S101 it is a pipe
+        running = RunningStep(self._containers, host=_name_host(attempt))
+        end = partial(kill_group, process)  # with its connection, and so the step
         try:
-            async with aclosing(self._read_lines(process.stdout)) as lines:
+            async with (
+                self._space.watching(running.find, stop=end),
+                aclosing(self._read_lines(process.stdout)) as lines,
+            ):
                 async for line in lines:
                     last.append(line)
+                    async with translated():
+                        await running.see(line)
                     await attempt.log.add(PHASE, line)
-            return await process.wait()
+                return await process.wait()
         finally:
-            await kill_group(process)
+            await end()
 
     async def _read_lines(self, stream: asyncio.StreamReader) -> AsyncGenerator[str]:
         splitter = LineSplitter()
@@ -149,6 +171,39 @@ class Repo2DockerRecipe:
                     yield line.rstrip()
             if not chunk:
                 return
+
+
+class RunningStep:
+    """Knows the container of the step that the classic builder runs now.
+
+    The builder's output names it. What a step prints could name any other, so it has to resolve the build's own host.
+    """
+
+    def __init__(self, containers: Containers, *, host: str) -> None:
+        self._containers = containers
+        self._hosts = [f"{host}:127.0.0.1"]
+        self._name: str | None = None
+
+    def find(self) -> str | None:
+        """Return its id; None before the first."""
+        return self._name
+
+    async def see(self, line: str) -> None:
+        """Take a line of the build's output into account."""
+        found = _BEGINNING.fullmatch(line)
+        if found is None:
+            return
+        try:
+            config = await self._containers.read_host_config(found[1])
+        except ContainerMissingError:
+            return  # it has ended, or never was
+        if config.get("ExtraHosts") == self._hosts:
+            self._name = found[1]
+
+
+def _name_host(attempt: Attempt) -> str:
+    """Name a host that only the steps of this build know."""
+    return f"build-{attempt.build.id}.invalid"
 
 
 def check_links(tree: Path) -> None:

@@ -1,8 +1,8 @@
-"""Stopping containers that write too much: engines limit memory and processors, and few limit disks."""
+"""Stopping builds that write too much: engines limit memory and processors, and few limit disks."""
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -20,12 +20,12 @@ _SHARE = 10
 
 
 class SpaceGuard:
-    """Looks at what a container has written, every few seconds.
+    """Looks at what the container of a build's step has written, every few seconds.
 
     Parameters
     ----------
     size
-        Bytes a container may write.
+        Bytes one step may write.
     free_space
         Bytes that have to be left on the disks.
     disks
@@ -40,8 +40,17 @@ class SpaceGuard:
         self._disks = disks
 
     @asynccontextmanager
-    async def watching(self, name: str) -> AsyncIterator[None]:
-        """Watch a container during the block, which is left with the reason when the container had to be killed.
+    async def watching(
+        self, find: Callable[[], str | None], *, stop: Callable[[], Awaitable[None]]
+    ) -> AsyncIterator[None]:
+        """Watch a build during the block, which is left with the reason when the build had to be stopped.
+
+        Parameters
+        ----------
+        find
+            Names the container of the step that runs; None while there is none.
+        stop
+            Ends the build.
 
         Raises
         ------
@@ -49,7 +58,7 @@ class SpaceGuard:
             It wrote too much, or the disk is full.
         """
         reasons: list[BuildFailedError] = []
-        task = asyncio.create_task(self._watch(name, reasons), name=f"guard disk of {name}")
+        task = asyncio.create_task(self._watch(find, stop, reasons), name="guard the disk")
         try:
             yield
             if reasons:
@@ -58,22 +67,24 @@ class SpaceGuard:
             task.cancel()
             await asyncio.wait([task])
 
-    async def _watch(self, name: str, reasons: list[BuildFailedError]) -> None:
+    async def _watch(
+        self, find: Callable[[], str | None], stop: Callable[[], Awaitable[None]], reasons: list[BuildFailedError]
+    ) -> None:
         taken = 0.0
         while not reasons:
             await asyncio.sleep(max(_CHECK.total_seconds(), _SHARE * taken))
             begun = monotonic()
             try:
-                reason = await self._find_reason(name)
+                reason = await self._find_reason(find())
                 taken = monotonic() - begun
                 if reason is not None:
                     reasons.append(reason)  # before the end that it explains
-                    await self._containers.kill(name)
+                    await stop()
             except EngineError:
-                continue  # whoever follows the container meets the same, and says so
+                continue  # whoever follows the build meets the same, and says so
 
-    async def _find_reason(self, name: str) -> BuildFailedError | None:
-        if await self._containers.measure(name) > self._size:
+    async def _find_reason(self, name: str | None) -> BuildFailedError | None:
+        if name is not None and await self._containers.measure(name) > self._size:
             return BuildFailedError(
                 code="out_of_disk",
                 message=f"The build wrote more than {format_size(self._size)}",

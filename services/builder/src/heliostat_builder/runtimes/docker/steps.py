@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from uuid import UUID
@@ -200,7 +201,8 @@ class Steps:
     async def _watch(self, name: str, log: BuildLog, known: int) -> Outcome:
         outcome, number = Outcome(container=name), 0
         begun: float | None = None
-        async with self._space.watching(name), aclosing(self._follow(name)) as lines:
+        kill = partial(self._containers.kill, name)
+        async with self._space.watching(lambda: name, stop=kill), aclosing(self._follow(name)) as lines:
             async for line in lines:
                 number += 1
                 before, shown = outcome.phase, outcome.take(line)
