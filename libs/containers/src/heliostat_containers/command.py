@@ -1,6 +1,8 @@
 """A further command in a container that runs already."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from datetime import timedelta
 
 from aiodocker.execs import Exec
 from aiodocker.stream import Stream
@@ -9,6 +11,9 @@ from .engine import Engine
 from .loglines import LineSplitter
 
 __all__ = ["Command"]
+
+_ENDING = timedelta(seconds=5)
+_POLL = timedelta(milliseconds=20)
 
 
 class Command:
@@ -45,5 +50,16 @@ class Command:
             return int((await self._execution.inspect())["ExitCode"])
 
     async def close(self) -> None:
-        """Close its input; closed already is success."""
+        """Close its input, by which it ends, and wait for that for some seconds; closed already is success.
+
+        Raises
+        ------
+        EngineError
+        """
         await self._stream.close()
+        until = asyncio.get_running_loop().time() + _ENDING.total_seconds()
+        async with self._engine.call("say whether a command has ended"):
+            while (await self._execution.inspect())["Running"]:
+                if asyncio.get_running_loop().time() >= until:
+                    return
+                await asyncio.sleep(_POLL.total_seconds())
