@@ -195,7 +195,7 @@ async def test_a_server_that_ends_while_it_is_looked_at_was_started(servers, spe
             looked.set()
             until = time.monotonic() + GRACE.total_seconds()
             while run.is_running() and time.monotonic() < until:
-                time.sleep(0.01)
+                time.sleep(0.01)  # in a thread, as the runtime reads reports; until the server has ended
         return found
 
     monkeypatch.setattr(ServerRun, "reports", read_and_linger)

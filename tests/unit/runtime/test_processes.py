@@ -49,7 +49,8 @@ def test_descendants_are_found():
 
 def test_a_process_that_goes_on_starting_others_is_frozen_with_all_of_them():
     marker = f"heliostat-forks-{os.getpid()}"
-    # It forks for most of a second, far longer than a look takes, and not without end, should this test be killed.
+    # It forks for most of a second, far longer than a look takes, and not without end, should this test be killed;
+    # its pauses leave the processor to the look.
     program = "import os, time\nfor _ in range(2000):\n  if not os.fork(): break\n  time.sleep(0.0001)\ntime.sleep(60)"
     with subprocess.Popen([sys.executable, "-I", "-S", "-c", program, marker]) as root:
         while len(list_descendants(root.pid)) < 10:

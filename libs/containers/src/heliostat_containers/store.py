@@ -191,11 +191,9 @@ class RegistryImageStore(ImageStore):
 
     def _explain(self, reason: str, action: str) -> RegistryError | None:
         """Read from the engine's words whose fault it is; None when they do not say."""
-        host = self._registry.host
-        if any(word in reason.lower() for word in ("unauthorized", "denied", "no basic auth")):
+        host, words = self._registry.host, reason.lower()
+        if any(sign in words for sign in ("unauthorized", "denied", "no basic auth")):
             return RegistryDeniedError(host=host, action=action)
-        if any(
-            word in reason.lower() for word in ("dial tcp", "connection refused", "no such host", "x509", "timeout")
-        ):
+        if any(sign in words for sign in ("dial tcp", "connection refused", "no such host", "x509", "timeout")):
             return RegistryUnavailableError(host=host, reason=reason.strip()[-300:])
         return None

@@ -141,14 +141,14 @@ class DockerRuntime(Runtime):
         await self._workplaces.prepare()
 
     async def _fetch(self, attempt: Attempt) -> str | None:
-        """Take the commit's image back from the store, if only the engine has lost it."""
+        """Take the commit's image from the store, if it is there: the engine lost it, or another builder was first."""
         name = self._name(attempt)
         async with translated():
             stored = await self._store.find(name)
-            if stored is None:
-                return None
-            await attempt.log.say("content", f"Fetching {stored.reference}")
-            return (await self._store.fetch(name)).reference
+            if stored is not None and not stored.here:
+                await attempt.log.say("content", f"Fetching {stored.reference}")
+                stored = await self._store.fetch(name)
+        return stored.reference if stored else None
 
     async def _make_environment(self, attempt: Attempt, root: Path) -> None:
         for warning in attempt.files.warnings:
