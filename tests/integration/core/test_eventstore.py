@@ -105,6 +105,31 @@ async def test_of_two_replicas_of_a_follower_one_applies_each_event(database: Da
     assert sorted(seen) == sorted(f"s{number}" for number in range(30))
 
 
+async def test_what_another_replica_is_applying_is_waited_for_by_who_asks_for_that(database: Database) -> None:
+    store = EventStore(database=database)
+    seen: list[str] = []
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def linger(_: AsyncConnection, event: Recorded) -> None:
+        begun.set()
+        await may_end.wait()
+        seen.append(event.stream)
+
+    slow, other = (Follower(store=store, name="test", effect=linger) for _ in range(2))
+    await slow.catch_up()  # which writes down where it is
+    await append(store, "s", created())
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(slow.catch_up())
+        await begun.wait()
+        assert (await other.catch_up(), seen) == (0, [])
+        waiting = group.create_task(other.catch_up(wait=True))
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert not done
+        may_end.set()
+        await waiting
+        assert seen == ["s"]
+
+
 async def test_a_follower_whose_effect_fails_stays_where_it_was(database: Database) -> None:
     store = EventStore(database=database)
     await append(store, "s", created())

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from heliostat_core.contracts.events import Event, SessionCreated, SessionDeleted
-from heliostat_core.contracts.policy import AdmissionAction, AdmissionRequest, ServerFact
+from heliostat_core.contracts.policy import AdmissionAction, AdmissionRequest, AdmissionView, ServerFact
 from heliostat_core.database import Database
 from heliostat_core.eventstore import EventStore, NewEvent
 from heliostat_core.ids import session_stream
@@ -22,6 +22,7 @@ from heliostat_policy.metrics import PolicyMetrics
 from heliostat_policy.services.admission import AdmissionService
 from heliostat_policy.services.clock import utc_now
 from heliostat_policy.services.policies import PolicyService
+from heliostat_policy.services.usage import UsageService
 from heliostat_policy.storage.decisions import DecisionStorage
 from heliostat_policy.storage.policies import PolicyStorage
 from heliostat_policy.storage.reservations import ReservationStorage
@@ -30,7 +31,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import override
 
-from tests.integration.policy.conftest import DECIDER, DEFAULT_POLICY, Replica, wait_until
+from tests.integration.policy.conftest import DECIDER, DEFAULT_POLICY, Replica
 
 HAS_THREE = ["a", "b", "c"]
 
@@ -116,6 +117,9 @@ def build_admission(database: Database, reservations: ReservationStorage) -> Adm
     return AdmissionService(
         database=database,
         policies=policies,
+        usage=UsageService(
+            database=database, store=store, usage=UsageStorage(), reservations=reservations, metrics=metrics
+        ),
         reservations=reservations,
         decisions=DecisionStorage(store=store),
         metrics=metrics,
@@ -148,11 +152,20 @@ async def test_a_list_that_is_a_moment_old_still_sees_servers_that_have_appeared
     assert not (await admit(policy, "create", "f", HAS_THREE))["allowed"]
 
 
-async def test_deleting_a_server_frees_its_place_although_it_was_just_reserved(
-    policy: httpx.AsyncClient, database: Database
-) -> None:
-    for name in ("d", "e"):
-        await admit(policy, "create", name, HAS_THREE)
+@pytest.mark.parametrize("simulate", [False, True], ids=["binding", "asked ahead"])
+async def test_a_place_is_free_as_soon_as_a_deletion_is_recorded(database: Database, *, simulate: bool) -> None:
+    """Although the server was admitted a moment ago, and no background job has read of its deletion."""
+    admission = build_admission(database, ReservationStorage(duration=timedelta(minutes=1)))
+
+    async def ask(name: str, *, simulate: bool = False) -> AdmissionView:
+        servers = [ServerFact(name=each) for each in [*HAS_THREE, "d"]]
+        request = AdmissionRequest(
+            action=AdmissionAction.CREATE, user="ada", server_name=name, servers=servers, simulate=simulate
+        )
+        return await admission.admit(request, by="test", correlation_id=None)
+
+    assert (await ask("e")).allowed
+    assert not (await ask("f")).allowed
     session_id = uuid4()
     events: list[Event] = [
         SessionCreated(session_id=session_id, user="ada", server_name="e", origin="hub"),
@@ -161,11 +174,10 @@ async def test_deleting_a_server_frees_its_place_although_it_was_just_reserved(
     async with database.transaction() as connection:
         new = [NewEvent(data=event, actor="ada") for event in events]
         await EventStore(database=database).append(connection, session_stream(session_id), new, expected=0)
-
-    async def is_free() -> bool:
-        return bool((await admit(policy, "create", "f", [*HAS_THREE, "d"]))["allowed"])
-
-    await wait_until(is_free)
+    assert (await ask("f", simulate=simulate)).allowed
+    async with database.transaction() as connection:
+        reserved = set(await connection.scalars(text("SELECT server_name FROM reservations")))
+    assert reserved == (set() if simulate else {"f"})
 
 
 async def test_every_verdict_is_recorded_with_its_inputs(policy: httpx.AsyncClient, database: Database) -> None:

@@ -58,9 +58,13 @@ class Factory:
             metrics=metrics,
             initial=initial,
         )
+        self.usage = UsageService(
+            database=database, store=store, usage=usage, reservations=reservations, metrics=metrics
+        )
         self.admission = AdmissionService(
             database=database,
             policies=self.policies,
+            usage=self.usage,
             reservations=reservations,
             decisions=decisions,
             metrics=metrics,
@@ -71,9 +75,6 @@ class Factory:
         )
         self.explanations = ExplanationService(
             database=database, policies=self.policies, decisions=decisions, usage=usage
-        )
-        self.usage = UsageService(
-            database=database, store=store, usage=usage, reservations=reservations, metrics=metrics
         )
 
 

@@ -3,14 +3,15 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .records import Cursor, Recorded
 from .store import EventStore
 
 _ENSURE = text("INSERT INTO followers (name, xid, position) VALUES (:name, '0', 0) ON CONFLICT DO NOTHING")
-_LOCK = text("SELECT xid::text::bigint AS xid, position FROM followers WHERE name = :name FOR UPDATE SKIP LOCKED")
+_LOCK = "SELECT xid::text::bigint AS xid, position FROM followers WHERE name = :name FOR UPDATE"
+_LOCK_OR_WAIT, _LOCK_OR_LEAVE = text(_LOCK), text(f"{_LOCK} SKIP LOCKED")
 _ADVANCE = text("UPDATE followers SET xid = CAST(CAST(:xid AS text) AS xid8), position = :position WHERE name = :name")
 _READ_LAG = text("""
 SELECT now() - waiting.time FROM followers AS follower, LATERAL (
@@ -40,10 +41,13 @@ class Follower:
         self._name = name
         self._effect = effect
 
-    async def catch_up(self) -> int:
-        """Apply everything that is there and return how many events were new."""
+    async def catch_up(self, *, wait: bool = False) -> int:
+        """Apply everything that is there and return how many events were new.
+
+        What another replica is applying is left to it, or, with ``wait``, waited for.
+        """
         applied = 0
-        while batch := await self._advance():
+        while batch := await self._advance(_LOCK_OR_WAIT if wait else _LOCK_OR_LEAVE):
             applied += batch
         return applied
 
@@ -53,10 +57,10 @@ class Follower:
             lag: timedelta | None = await connection.scalar(_READ_LAG, {"name": self._name})
         return lag or timedelta(0)
 
-    async def _advance(self) -> int:
+    async def _advance(self, lock: TextClause) -> int:
         async with self._store.database.transaction() as connection:
             await connection.execute(_ENSURE, {"name": self._name})
-            row = (await connection.execute(_LOCK, {"name": self._name})).one_or_none()
+            row = (await connection.execute(lock, {"name": self._name})).one_or_none()
             if row is None:  # another replica is at it
                 return 0
             events = await self._store.read_log(connection, after=Cursor(xid=row.xid, position=row.position))

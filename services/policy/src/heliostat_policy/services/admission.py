@@ -12,13 +12,14 @@ from heliostat_core.database import Database
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ..domain.admission import AdmissionDecision, AdmissionFacts, decide_admission
-from ..domain.rules import DEFAULT_SERVER, Verdict
+from ..domain.rules import DEFAULT_SERVER, Rule, Verdict
 from ..errors import AdmissionTimeoutError
 from ..metrics import PolicyMetrics
 from ..storage.decisions import DecisionStorage
 from ..storage.reservations import ReservationStorage
 from .clock import Clock
 from .policies import PolicyService
+from .usage import UsageService
 
 _DEADLINE = timedelta(seconds=8)
 """Shorter than the ten seconds for which askers wait, so that they get an answer and not a broken connection."""
@@ -32,6 +33,7 @@ class AdmissionService:
         *,
         database: Database,
         policies: PolicyService,
+        usage: UsageService,
         reservations: ReservationStorage,
         decisions: DecisionStorage,
         metrics: PolicyMetrics,
@@ -39,6 +41,7 @@ class AdmissionService:
     ) -> None:
         self._database = database
         self._policies = policies
+        self._usage = usage
         self._reservations = reservations
         self._decisions = decisions
         self._metrics = metrics
@@ -53,14 +56,14 @@ class AdmissionService:
         AdmissionTimeoutError
             Too many requests for the same user, or the database is slow.
         """
-        if request.simulate:
-            return _to_view(await self._simulate(request), None)
         begun = perf_counter()
         try:
             async with asyncio.timeout(_DEADLINE.total_seconds()):
                 decision, made = await self._decide(request, by=by, correlation_id=correlation_id)
         except TimeoutError as error:
             raise AdmissionTimeoutError from error
+        if made is None:
+            return _to_view(decision, None)
         rule = None if decision.refusal is None else decision.refusal.rule
         self._metrics.count(request.action, decision.verdict, rule)
         self._metrics.duration.labels(request.action).observe(perf_counter() - begun)
@@ -78,26 +81,54 @@ class AdmissionService:
 
     async def _decide(
         self, request: AdmissionRequest, *, by: str, correlation_id: UUID | None
-    ) -> tuple[AdmissionDecision, DecisionMade]:
+    ) -> tuple[AdmissionDecision, DecisionMade | None]:
         async with self._database.transaction() as connection:
-            reserved = await self._read_reserved(connection, request)
-            facts = _to_facts(request, reserved)
-            decision = decide_admission(self._policies.in_force, facts)
-            if _takes_a_place(request) and decision.verdict is Verdict.ALLOW:
-                await self._reservations.ensure(connection, request.user, facts.server_name)
-            made = self._to_event(request, facts, decision)
-            await self._decisions.append(connection, [made], by=by, correlation_id=correlation_id)
-        return decision, made
+            facts, decision = await self._judge(connection, request)
+            if not _rests_on_reservations(facts, decision):
+                made = await self._record(connection, request, facts, decision, by=by, correlation_id=correlation_id)
+                return decision, made
+        # A deletion that was recorded a moment ago may not have been read yet. Outside of the transaction, since who
+        # reads it may wait for what that has locked.
+        await self._usage.catch_up(wait=True)
+        async with self._database.transaction() as connection:
+            facts, decision = await self._judge(connection, request)
+            made = await self._record(connection, request, facts, decision, by=by, correlation_id=correlation_id)
+            return decision, made
 
-    async def _simulate(self, request: AdmissionRequest) -> AdmissionDecision:
-        async with self._database.transaction() as connection:
-            reserved = await self._reservations.list_names(connection, request.user)
-        return decide_admission(self._policies.in_force, _to_facts(request, reserved))
+    async def _judge(
+        self, connection: AsyncConnection, request: AdmissionRequest
+    ) -> tuple[AdmissionFacts, AdmissionDecision]:
+        facts = _to_facts(request, await self._read_reserved(connection, request))
+        return facts, decide_admission(self._policies.in_force, facts)
+
+    async def _record(
+        self,
+        connection: AsyncConnection,
+        request: AdmissionRequest,
+        facts: AdmissionFacts,
+        decision: AdmissionDecision,
+        *,
+        by: str,
+        correlation_id: UUID | None,
+    ) -> DecisionMade | None:
+        """Reserve what is allowed and record the decision; neither for who only asks what would be decided."""
+        if request.simulate:
+            return None
+        if _takes_a_place(request) and decision.verdict is Verdict.ALLOW:
+            await self._reservations.ensure(connection, request.user, facts.server_name)
+        made = self._to_event(request, facts, decision)
+        await self._decisions.append(connection, [made], by=by, correlation_id=correlation_id)
+        return made
 
     async def _read_reserved(self, connection: AsyncConnection, request: AdmissionRequest) -> frozenset[str]:
-        """Lock the user, so that nobody else counts until this is decided and reserved, and read what is reserved."""
+        """Lock the user, so that nobody else counts until this is decided and reserved, and read what is reserved.
+
+        Who only asks locks nothing.
+        """
         if not _takes_a_place(request):
             return frozenset()
+        if request.simulate:
+            return await self._reservations.list_names(connection, request.user)
         await self._reservations.lock(connection, request.user)
         reserved = await self._reservations.list_names(connection, request.user)
         if existing := reserved.intersection(server.name for server in request.servers):
@@ -136,6 +167,12 @@ class AdmissionService:
 
 def _takes_a_place(request: AdmissionRequest) -> bool:
     return request.action is AdmissionAction.CREATE and request.server_name != DEFAULT_SERVER
+
+
+def _rests_on_reservations(facts: AdmissionFacts, decision: AdmissionDecision) -> bool:
+    """Whether a refusal counted servers that the asker did not list."""
+    refusal = decision.refusal
+    return refusal is not None and refusal.rule is Rule.NAMED_SERVERS and not facts.reserved <= facts.servers
 
 
 def _to_facts(request: AdmissionRequest, reserved: frozenset[str]) -> AdmissionFacts:

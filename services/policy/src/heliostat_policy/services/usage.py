@@ -34,9 +34,9 @@ class UsageService:
         self._projection = UsageProjection()
         self._follower = Follower(store=store, name=FOLLOWER, effect=self._apply)
 
-    async def catch_up(self) -> int:
-        """Apply the events that are new."""
-        return await self._follower.catch_up()
+    async def catch_up(self, *, wait: bool = False) -> int:
+        """Apply the events that are new; with ``wait`` also see those applied that another replica is at."""
+        return await self._follower.catch_up(wait=wait)
 
     async def measure_lag(self) -> None:
         """Show how far behind the log this is; unknown where it cannot be read."""
