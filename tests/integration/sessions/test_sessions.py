@@ -80,6 +80,26 @@ async def test_what_happens_at_the_hubs_page_is_seen(world: World, service: Serv
     assert kinds == ["session.created.v1", "session.started.v1", "session.stopped.v1", "session.deleted.v1"]
 
 
+async def test_a_server_made_at_the_hub_a_moment_ago_can_be_commanded(world: World, service: Service) -> None:
+    alice = world.add_user("alice")
+    for name in ("stopped", "deleted"):
+        world.hub.servers.add("alice", name)
+    answer = await service.client.post("api/v1/sessions/stopped/stop", headers=alice)
+    assert (answer.status_code, answer.json()["name"]) == (202, "stopped")
+    await _wait_for_state(service, alice, "stopped", "stopped")
+    await _delete(service, alice, "deleted")
+    assert list(world.hub.servers.users["alice"]) == ["stopped"]
+    assert (await service.client.post("api/v1/sessions/nowhere/stop", headers=alice)).status_code == 404
+
+
+async def test_a_server_is_not_said_to_be_gone_while_the_hub_is_down(world: World, service: Service) -> None:
+    alice = world.add_user("alice")
+    world.hub.servers.add("alice", "paged")
+    world.hub.servers.fail_on("GET", 503)
+    answer = await service.client.delete("api/v1/sessions/paged", headers=alice)
+    assert (answer.status_code, answer.json()["code"]) == (503, "hub_unavailable")
+
+
 async def test_a_hub_that_lost_its_database_takes_nobodys_files_along(world: World, service: Service) -> None:
     alice = world.add_user("alice")
     world.hub.servers.add("alice", "work")

@@ -239,6 +239,7 @@ class Factory:
             sessions=session_storage,
             policy=open_.policy,
             shares=HubShareClient(client=open_.hub_http),
+            reconciler=self.reconciler,
             public=config.public,
             api=api,
         )

@@ -108,6 +108,23 @@ class Reconciler:
         for name in left:  # users the hub does not list any more, unless they came while we paged
             await self.reconcile_user(name)
 
+    async def find(self, user: str, name: str) -> Session | None:
+        """Find the session of a server; one that was made at the hub a moment ago is recorded first.
+
+        Raises
+        ------
+        HubUnavailableError
+            There is no session, and the hub does not say whether there is a server.
+        """
+        session = await self._find_recorded(user, name)
+        if session is not None:
+            return session
+        server = await self._hub.read_server(user, name)
+        if server is None or not _is_made(server):
+            return None
+        await self.reconcile_user(user)
+        return await self._find_recorded(user, name)
+
     async def reconcile_user(self, name: str) -> bool:
         """Look at one user's servers and return whether none of them is in between two states."""
         known = await self._hub.read_user(name)
@@ -140,6 +157,10 @@ class Reconciler:
                 if (user.name, server.name) not in known and _is_made(server):
                     await self._discover(user, server)
 
+    async def _find_recorded(self, user: str, name: str) -> Session | None:
+        async with self._ledger.transaction() as connection:
+            return await self._sessions.find(connection, user=user, name=name)
+
     async def _discover(self, user: HubUser, server: HubServer) -> None:
         """Record a server that was made at the hub's page."""
         session_id = uuid4()
@@ -150,7 +171,7 @@ class Reconciler:
                 session = await self._sessions.read(connection, session_id)
         except ServerNameTakenError:
             return
-        self._find("created", session_id)
+        self._note("created", session_id)
         if session is not None:
             await self._compare(session, server, user)
 
@@ -169,14 +190,14 @@ class Reconciler:
         elif not server.ready and session.running:
             stopped = kinds.SessionStopped(session_id=session.id, observed_at=datetime.now(UTC))
             await self._ledger.append(session, stopped)
-            self._find("stopped", session.id)
+            self._note("stopped", session.id)
 
     async def _record_start(self, session: Session, started: datetime) -> None:
         volume_id = await self._volumes.ensure_recorded(session)
         enforcement = await self._host.read_enforcement(volume_id) if volume_id else []
         event = kinds.SessionStarted(session_id=session.id, started_at=started, enforcement=enforcement)
         await self._ledger.append(session, event)
-        self._find("started", session.id)
+        self._note("started", session.id)
 
     async def _fall_back(self, session: Session, server: HubServer) -> None:
         """Take the hub's word for a server that does not report, once the hub has been there long enough to know."""
@@ -215,7 +236,7 @@ class Reconciler:
                 self._metrics.findings.labels("forgotten").inc()
                 return
             await self.conclude_deletion(session)
-            self._find("deleted", session.id)
+            self._note("deleted", session.id)
 
     async def conclude_deletion(self, session: Session) -> None:
         """Delete what is left of a session whose server is gone, and record its end.
@@ -234,7 +255,7 @@ class Reconciler:
             await self._sessions.forget(connection, session.id)
             await self._ledger.append_within(connection, session.id, *gone, expected=session.version)
 
-    def _find(self, finding: str, session_id: UUID) -> None:
+    def _note(self, finding: str, session_id: UUID) -> None:
         self._metrics.findings.labels(finding).inc()
         self._log.info("ledger brought in step", finding=finding, session=str(session_id))
 

@@ -187,8 +187,7 @@ class SessionService:
         Returns its view while that is under way: asking again does not begin again.
         """
         while True:
-            async with self._ledger.transaction() as connection:
-                session = await self._sessions.find(connection, user=user, name=name)
+            session = await self._reconciler.find(user, name)
             if session is None:
                 return None
             try:
@@ -257,8 +256,7 @@ class SessionService:
             raise AdmissionRefusedError(view=view)
 
     async def _read(self, user: str, name: str) -> Session:
-        async with self._ledger.transaction() as connection:
-            session = await self._sessions.find(connection, user=user, name=name)
+        session = await self._reconciler.find(user, name)
         if session is None:
             raise NotFoundError(what="session", key=name)
         return session

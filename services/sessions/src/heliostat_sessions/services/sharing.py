@@ -21,6 +21,7 @@ from ..errors import AdmissionRefusedError, GuestIsOwnerError, SessionBusyError
 from ..storage.hub_shares import HubShareClient
 from ..storage.sessions import SessionStorage
 from .ledger import SessionLedger
+from .reconcile import Reconciler
 
 
 class SharingService:
@@ -41,6 +42,7 @@ class SharingService:
         sessions: SessionStorage,
         policy: PolicyClient,
         shares: HubShareClient,
+        reconciler: Reconciler,
         public: str,
         api: str,
     ) -> None:
@@ -48,6 +50,7 @@ class SharingService:
         self._sessions = sessions
         self._policy = policy
         self._shares = shares
+        self._reconciler = reconciler
         self._public = public
         self._api = api
 
@@ -150,8 +153,7 @@ class SharingService:
             return
 
     async def _read(self, owner: str, name: str) -> Session:
-        async with self._ledger.transaction() as connection:
-            session = await self._sessions.find(connection, user=owner, name=name)
+        session = await self._reconciler.find(owner, name)
         if session is None:
             raise NotFoundError(what="session", key=name)
         return session
