@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
 
 PATIENCE = 90_000  # milliseconds; the machine may be busy with a build and a JupyterLab at the same time
+_GLANCE = 5_000
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",  # Chromium refuses to start as root with it
@@ -66,6 +67,14 @@ def open_tab(browser: Browser, *, url: str) -> Iterator[Tab]:
         tab.page.on("pageerror", tab.note_error)
         yield tab
         assert not tab.complaints
+
+
+def describe(page: Page) -> str:
+    """Say where a page is and what it shows, for whoever reads why a test failed."""
+    try:
+        return f"{page.url}\n{page.locator('body').aria_snapshot(timeout=_GLANCE)}"
+    except Error as error:
+        return f"{page.url}\n{error}"
 
 
 def sign_in(page: Page, *, username: str, password: str) -> None:
