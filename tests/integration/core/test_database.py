@@ -1,9 +1,10 @@
-"""What the database cannot keep."""
+"""Transactions, statements by themselves, and what the database cannot keep."""
 
 import pytest
 from heliostat_core.database import Database
 from heliostat_core.errors import ClientError
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 
 @pytest.mark.parametrize(("kind", "value"), [("text", "a\0b"), ("jsonb", '{"a": "\\u0000"}')])
@@ -11,3 +12,29 @@ async def test_text_with_a_null_character_is_the_callers_mistake(database: Datab
     with pytest.raises(ClientError, match="U\\+0000"):
         async with database.transaction() as connection:
             await connection.execute(text(f"SELECT CAST(:value AS {kind})"), {"value": value})
+
+
+@pytest.mark.parametrize(("own", "kept"), [(False, 0), (True, 1)], ids=["transaction", "statements"])
+async def test_what_came_before_an_error_stays_only_where_every_statement_is_its_own(
+    database: Database, *, own: bool, kept: int
+) -> None:
+    async def change_and_fail() -> None:
+        async with database.statements() if own else database.transaction() as connection:
+            await connection.execute(text("INSERT INTO work_items (kind, key) VALUES ('test', 'a')"))
+            await connection.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(DBAPIError):
+        await change_and_fail()
+    async with database.transaction() as connection:  # on the same connection of the pool
+        assert await connection.scalar(text("SELECT count(*) FROM work_items")) == kept
+        await connection.execute(text("DELETE FROM work_items"))
+        await connection.rollback()
+    async with database.statements() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM work_items")) == kept
+
+
+async def test_connections_lent_for_statements_go_back_to_the_pool_without_a_transaction(database: Database) -> None:
+    async with database.statements() as connection:
+        await connection.execute(text("SELECT 1"))
+        in_transaction = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
+        assert await connection.scalar(text(in_transaction)) == 0

@@ -1,7 +1,7 @@
 """The connection pool of one process, and the hints with which processes wake one another."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Self
 
@@ -44,6 +44,7 @@ class Database:
     def __init__(self, *, engine: AsyncEngine, metrics: StoreMetrics) -> None:
         self.engine = engine
         self.metrics = metrics
+        self._single = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @classmethod
     @asynccontextmanager
@@ -82,9 +83,24 @@ class Database:
         ClientError
             A text holds U+0000, which Postgres cannot keep, so it cannot be what is looked for either.
         """
+        async with self._lending(self.engine.begin()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statements(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection on which every statement is a transaction of its own.
+
+        For questions, which see what is committed in a transaction too, and for one change that is one statement: it
+        saves the two round trips of a transaction, and a third of its time in Python. Raises as `transaction` does.
+        """
+        async with self._lending(self._single.connect()) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _lending(self, pooled: AbstractAsyncContextManager[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
         try:
             with self.metrics.transactions.time():
-                async with self.engine.begin() as connection:
+                async with pooled as connection:
                     yield connection
         except (OperationalError, InterfaceError, PoolTimeoutError, OSError) as error:
             self.metrics.failures.inc()
@@ -101,12 +117,12 @@ class Database:
 
     async def ping(self) -> None:
         """Raise DatabaseUnavailableError unless Postgres answers."""
-        async with self.transaction() as connection:
+        async with self.statements() as connection:
             await connection.exec_driver_sql("SELECT 1")
 
     async def notify(self, topics: Iterable[str]) -> None:
         """Tell listeners of all processes that there is something new under these topics. Only shortens their poll."""
-        async with self.transaction() as connection:
+        async with self.statements() as connection:
             await connection.exec_driver_sql(
                 "SELECT pg_notify('heliostat', topic) FROM unnest($1::text[]) AS topic", (list(topics),)
             )

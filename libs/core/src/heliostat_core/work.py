@@ -106,7 +106,7 @@ class WorkQueue:
             "most": most,
             "key": key,
         }
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             rows = (await connection.execute(_CLAIM, values)).all()
         self._metrics.leases_lost.labels(kind)
         self._metrics.takeovers.labels(kind).inc(sum(row.expired for row in rows))
@@ -130,7 +130,7 @@ class WorkQueue:
 
     async def release(self, lease: Lease, *, delay: timedelta = timedelta(0)) -> None:
         """Give the work back, to be taken again after a delay; nothing happens if the lease was lost."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await connection.execute(_RELEASE, {**_values(lease), "delay": delay})
 
     @asynccontextmanager
@@ -165,7 +165,7 @@ class WorkQueue:
             await asyncio.sleep(self._duration.total_seconds() / 3)
             begun = loop.time()
             try:
-                async with self._database.transaction() as connection:
+                async with self._database.statements() as connection:
                     result = await connection.execute(_RENEW, {**_values(lease), "duration": self._duration})
             except DatabaseUnavailableError:
                 continue  # the deadline stands: no renewal, no lease

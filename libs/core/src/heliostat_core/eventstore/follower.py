@@ -53,7 +53,7 @@ class Follower:
 
     async def read_lag(self) -> timedelta:
         """Read how long the oldest event that was not applied yet has been there; of all replicas together."""
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             lag: timedelta | None = await connection.scalar(_READ_LAG, {"name": self._name})
         return lag or timedelta(0)
 

@@ -74,7 +74,7 @@ class BuildService:
 
     async def read(self, build_id: UUID, *, by: Requester) -> Build:
         """Read one build; raises NotFoundError also for one the caller may not see."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             build = await self._builds.read(connection, build_id)
         if build is None or not (by.sees_all or by.user in build.requesters):
             raise NotFoundError(what="build", key=str(build_id))
@@ -85,7 +85,7 @@ class BuildService:
     ) -> list[Build]:
         """List the builds the caller may see, the latest first; ``before`` goes on after one of them."""
         user = None if by.sees_all else by.user
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             return await self._builds.list_(
                 connection, user=user, repository=repository, state=state, before=before, most=most
             )
@@ -133,7 +133,7 @@ class BuildService:
 
     async def _begin_or_join(self, plan: PlanView, *, by: Requester, correlation_id: UUID | None) -> Build:
         while True:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 build = await self._builds.read_latest(connection, plan.image_id)
             if build is not None:
                 return await self._join(build, by=by)
@@ -160,7 +160,7 @@ class BuildService:
 
     async def _record_hit(self, plan: PlanView, *, by: Requester, correlation_id: UUID | None) -> Build:
         """Return a build for what needs none: the one that made it, or one that ends as it begins."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             build = await self._builds.read_latest(connection, plan.image_id, (BuildState.SUCCEEDED,))
         if build is not None:
             return await self._join(build, by=by)

@@ -81,7 +81,7 @@ class BuildLog:
 
     async def count_output(self, marker: str, phases: Sequence[str]) -> int | None:
         """Count the stored lines of output after our own line that says ``marker``; None when nobody has said it."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             return await self._builds.count_output(connection, self._build_id, marker=marker, phases=phases)
 
     async def flush(self) -> None:
@@ -157,7 +157,7 @@ class LogService:
         number = 0
         with self._wakeups.listening(f"log:{build_id}", f"stream:build-{build_id}") as heard:
             while True:
-                async with self._database.transaction() as connection:
+                async with self._database.statements() as connection:
                     # The state first: when it is final, the lines read after it are all there are.
                     build = await self._builds.read(connection, build_id)
                     lines = await self._builds.list_lines(connection, build_id, after=number)
@@ -177,7 +177,7 @@ class LogService:
         """Yield the lines that are there now, as plain text."""
         number = after
         while True:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 lines = await self._builds.list_lines(connection, build_id, after=number)
             if not lines:
                 return

@@ -137,7 +137,7 @@ class PlanningService:
 
     async def _find_older(self, revision: Revision, slug: str, key: str) -> Decided | None:
         """Find an environment an older recipe made for this very commit: a new recipe rebuilds nothing that works."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             others = await self._plans.list_others(connection, revision, key=key)
         for files in others:
             found = await self._ask(files, revision, slug)
@@ -147,7 +147,7 @@ class PlanningService:
 
     async def _ask(self, files: FilesPlan, revision: Revision, slug: str) -> Decided:
         """Ask the runtime what is there; that it is wanted is written first, so that it is not removed now."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             doomed = await self._retention.use(
                 connection, environment_id=files.environment_id, content_id=files.content_id
             )
@@ -159,7 +159,7 @@ class PlanningService:
 
     async def _read_files_plan(self, revision: Revision, key: str) -> FilesPlan:
         async with self._looking.held(f"{revision.repository} {revision.commit}"):
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 known = await self._plans.read(connection, revision, key=key)
             if known is None:
                 known = await self._look(revision)

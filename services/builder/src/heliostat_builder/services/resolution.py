@@ -61,7 +61,7 @@ class ResolutionService:
         if (commit := repository.read_commit(ref)) is not None:
             return commit
         async with self._asking.held(f"{repository.url} {ref}"):
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 known = await self._resolutions.read(connection, repository, ref)
             if known is not None and self._holds(known, ref):
                 self._count(repository, "cached")

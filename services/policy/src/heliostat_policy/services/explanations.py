@@ -28,7 +28,7 @@ class ExplanationService:
         self, user: str, *, groups: Sequence[str] | None, repository: str | None
     ) -> EffectivePolicyView:
         """Show the rules in force for a user; without groups, those of the latest decision about the user count."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             usage = await self._usage.read(connection, user)
         known = tuple(usage.groups if groups is None else groups)
         policy = self._policies.in_force
@@ -50,7 +50,7 @@ class ExplanationService:
 
     async def list_decisions(self, wanted: DecisionFilter) -> DecisionsView:
         """List recorded decisions, newest first."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             return DecisionsView(decisions=list(await self._decisions.list(connection, wanted)))
 
     async def read_decision(self, decision_id: UUID, *, of: str | None) -> DecisionView:
@@ -61,7 +61,7 @@ class ExplanationService:
         NotFoundError
             There is none, or it is about somebody else.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             decision = await self._decisions.read(connection, decision_id)
         if decision is None or of not in {None, decision.user}:
             raise NotFoundError(what="decision", key=str(decision_id))

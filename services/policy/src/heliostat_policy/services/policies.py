@@ -69,7 +69,7 @@ class PolicyService:
 
     async def refresh(self) -> None:
         """Put the newest version in force; one that cannot be read leaves the old one in force."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             newest = await self._policies.read_newest_version(connection)
             if newest <= max(self.in_force.version, self._unreadable):
                 return
@@ -128,7 +128,7 @@ class PolicyService:
 
     async def list_versions(self, *, before: int | None, most: int) -> PolicyVersionsView:
         """List versions, or those before one, newest first."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             stored = await self._policies.list_newest(connection, before=before, most=most)
         versions = [await _to_view(policy) for policy in stored]
         return PolicyVersionsView(in_force=self.in_force.version, versions=versions)
@@ -168,7 +168,7 @@ async def ensure_first_policy(database: Database, policies: PolicyStorage, *, de
 
 
 async def _read_newest(database: Database, policies: PolicyStorage) -> StoredPolicy | None:
-    async with database.transaction() as connection:
+    async with database.statements() as connection:
         return next(iter(await policies.list_newest(connection, most=1)), None)
 
 

@@ -73,7 +73,7 @@ class AdministrationService:
 
     async def list_sessions(self, *, user: str | None, after: tuple[str, str], most: int) -> SessionsPage:
         """List servers as the ledger has them, which is as the hub had them at the last look, seconds ago."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             found = await self._sessions.list_all(connection, user=user, after=after, most=most + 1)
         page = found[:most]
         idle = await forecast_stops(self._policy, [session for session in page if session.running])
@@ -83,7 +83,7 @@ class AdministrationService:
 
     async def list_log(self, build_id: UUID, *, after: int, most: int) -> LogPage:
         """List lines of a build's log after a number."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             found = await self._lines.list_after(connection, build_id, after=after, most=most + 1)
         page = found[:most]
         return LogPage(lines=page, last=page[-1].number if len(found) > most else None)

@@ -31,7 +31,7 @@ class BuildFeedService:
         NotFoundError
             There is no such build.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             plan = await self._launches.read_build_plan(connection, build_id)
         if plan is None:
             raise NotFoundError(what="build", key=str(build_id))
@@ -62,6 +62,6 @@ class BuildFeedService:
                     await wait_for_news(heard, tail, after=place)
 
     async def _read_end(self, build_id: UUID) -> BuildProgress | None:
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             found = await self._launches.read_build(connection, build_id)
         return found if found is not None and found.state.final else None

@@ -28,7 +28,7 @@ class CensusService:
     async def take(self) -> None:
         """Count and show; what cannot be counted now is shown as unknown. A background job of every replica."""
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 heard_since = datetime.now(UTC) - self._freshness
                 census = await self._storage.count(connection, heard_since=heard_since)
         except Exception:

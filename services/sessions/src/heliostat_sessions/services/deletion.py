@@ -74,7 +74,7 @@ class DeletionService:
             return
 
     async def _read(self, session_id: UUID) -> Session | None:
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             return await self._sessions.read(connection, session_id)
 
     async def _stop(self, session: Session) -> None:

@@ -81,7 +81,7 @@ class HealthService:
         """Count builds and servers; BinderHub calls both pods, and where there is no limit the quota is null."""
         check = {"service": "Pod quota", "quota": None, "_ignore_failure": True}
         try:
-            async with asyncio.timeout(_DEADLINE.total_seconds()), self._database.transaction() as connection:
+            async with asyncio.timeout(_DEADLINE.total_seconds()), self._database.statements() as connection:
                 builds, servers = await self._storage.count_running(connection)
         except (HeliostatError, TimeoutError):
             return check | {"ok": False}

@@ -73,7 +73,7 @@ class IdleService:
 
     async def _list_batch(self, after: UUID | None) -> list[Session]:
         since = datetime.now(UTC) - self._freshness
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             return await self._sessions.list_running(connection, fresh_since=since, after=after, most=_BATCH)
 
     async def _judge(self, batch: list[Session], stops: asyncio.Semaphore) -> None:
@@ -108,7 +108,7 @@ class IdleService:
     async def _stop(self, judged: Session, decision: IdleDecision) -> None:
         """Look once more at this one server, and stop it if nothing has changed since it was judged."""
         server = await self._hub.read_server(judged.user, judged.server_name)
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             now = await self._sessions.read(connection, judged.id)
         if not is_still_idle(judged, now, server):
             self._metrics.verdicts.labels("changed").inc()

@@ -109,7 +109,7 @@ class LaunchFeedService:
                 await wait_for_news(heard, tail, after=place[1])
 
     async def _read(self, launch_id: UUID, version: int) -> list[Recorded]:
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             return await self._store.read_stream(connection, launch_stream(launch_id), after=version)
 
 

@@ -99,5 +99,5 @@ class LaunchJournal:
 
     async def load(self, launch_id: UUID) -> Launch:
         """Read a launch from its stream."""
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             return build_launch(await self._store.read_stream(connection, launch_stream(launch_id)))

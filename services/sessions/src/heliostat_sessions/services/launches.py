@@ -114,7 +114,7 @@ class LaunchService:
         NotFoundError
             No launch of the caller's.
         """
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             view = await self._launches.read(connection, launch_id)
         if view is None or (view.user != by.name and not by.admin):
             raise NotFoundError(what="launch", key=str(launch_id))
@@ -122,13 +122,13 @@ class LaunchService:
 
     async def read_request(self, launch_id: UUID) -> LaunchRequest:
         """Read what a launch was asked with, so that it can be asked again."""
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             first = (await self._store.read_stream(connection, launch_stream(launch_id), most=1))[0].data
         return LaunchRequest(**first.model_dump(include=_REQUEST_FIELDS))
 
     async def list_of_user(self, user: str, *, under_way: bool) -> list[LaunchView]:
         """List a user's launches, newest first."""
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             return await self._launches.list_of_user(connection, user=user, under_way=under_way)
 
     async def cancel(self, launch_id: UUID, *, by: Principal) -> LaunchView:
@@ -187,7 +187,7 @@ class LaunchService:
             return None
 
     async def _find_by_key(self, request: LaunchRequest, key: str, by: Principal) -> LaunchView | None:
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             return await self._read_known(connection, request, user=by.name, key=key)
 
     async def _read_known(

@@ -24,6 +24,10 @@ class SessionLedger:
         """Begin a transaction."""
         return self.store.database.transaction()
 
+    def statements(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Lend a connection on which every statement is a transaction of its own."""
+        return self.store.database.statements()
+
     async def append(self, session: Session, *events: Event, actor: str = ACTOR) -> None:
         """Append to a session in a transaction of its own.
 

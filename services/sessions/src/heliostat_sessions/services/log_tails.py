@@ -37,7 +37,7 @@ class LogTail:
         async with self._reading:
             while True:
                 after = self.lines[-1].number if self.lines else 0
-                async with self._database.transaction() as connection:
+                async with self._database.statements() as connection:
                     new = await self._storage.list_after(connection, self.build_id, after=after, most=_PAGE)
                 if not new:
                     return

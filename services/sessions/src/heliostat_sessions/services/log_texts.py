@@ -20,7 +20,7 @@ class LogTextService:
         """Yield the lines there are now, in pieces; none is held in memory for a slow reader."""
         after = 0
         while True:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 lines = await self._lines.list_after(connection, build_id, after=after)
             if not lines:
                 return

@@ -65,7 +65,7 @@ class Preadmission:
         except (PeerUnavailableError, PeerRefusedError, HostError):
             return
         if not verdict.allowed:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 sessions = await self._sessions.list_of_user(connection, by.name)
             view = build_refusal(verdict, servers=user.servers, sessions=sessions, api=self._api)
             raise AdmissionRefusedError(view=view)

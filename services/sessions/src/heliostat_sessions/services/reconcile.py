@@ -99,7 +99,7 @@ class Reconciler:
 
     async def reconcile(self) -> None:
         """Look at all users of the hub, page by page. A background job of one replica at a time."""
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             left = await self._sessions.list_users(connection)
         async for page in self._hub.list_users():
             self._note_hub()
@@ -139,7 +139,7 @@ class Reconciler:
         self._hub_seen = now
 
     async def _reconcile_page(self, users: Mapping[str, HubUser]) -> None:
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             sessions = await self._sessions.list_of_users(connection, list(users))
             busy = await self._launches.list_busy(connection)
         known = {(session.user, session.server_name): session for session in sessions}
@@ -158,7 +158,7 @@ class Reconciler:
                     await self._discover(user, server)
 
     async def _find_recorded(self, user: str, name: str) -> Session | None:
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             return await self._sessions.find(connection, user=user, name=name)
 
     async def _discover(self, user: HubUser, server: HubServer) -> None:
@@ -177,7 +177,7 @@ class Reconciler:
 
     async def _compare(self, session: Session, server: HubServer, user: HubUser) -> None:
         if session.groups != user.groups:
-            async with self._ledger.transaction() as connection:
+            async with self._ledger.statements() as connection:
                 await self._sessions.regroup(connection, session.id, json.dumps(user.groups))
         if server.pending is not None:
             return

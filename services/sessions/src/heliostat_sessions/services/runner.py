@@ -62,13 +62,15 @@ class WorkRunner:
                 self.start(lease)
 
     async def _run(self, lease: Lease, work: Work) -> None:
-        delay = timedelta(0)
+        delay: timedelta | None = timedelta(0)
         try:
             async with self._queue.held(lease):
                 await work()
-                async with self._database.transaction() as connection:
+                async with self._database.statements() as connection:
                     await self._queue.finish(connection, lease)
+                delay = None
         except LeaseLostError:
+            delay = None
             self._log.warning("work was taken over by another process", kind=lease.kind, key=lease.key)
         except HeliostatError as error:
             delay = _RETRY
@@ -77,8 +79,8 @@ class WorkRunner:
             delay = min(_RETRY * 2 ** min(lease.attempt, 10), _LONGEST_RETRY)
             self._log.error("work failed", kind=lease.kind, key=lease.key, error=repr(error), exc_info=error)
         finally:
-            # After success and after a loss there is nothing to give back, and this changes nothing.
-            await self._release(lease, delay)
+            if delay is not None:  # after success and after a loss there is nothing to give back
+                await self._release(lease, delay)
 
     async def _release(self, lease: Lease, delay: timedelta) -> None:
         try:

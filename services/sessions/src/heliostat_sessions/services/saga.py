@@ -154,7 +154,7 @@ class LaunchSaga:
             while True:
                 await heard.wait(at_most=_CANCEL_POLL)
                 try:
-                    async with self._store.database.transaction() as connection:
+                    async with self._store.database.statements() as connection:
                         if await self._launches.read_state(connection, launch_id) is LaunchState.CANCELLED:
                             return
                 except UnavailableError:
@@ -224,7 +224,7 @@ class LaunchSaga:
         assert launch.build_id is not None  # noqa: S101 the state says so
         with self._wakeups.listening(f"stream:build-{launch.build_id}") as heard:
             while True:
-                async with self._store.database.transaction() as connection:
+                async with self._store.database.statements() as connection:
                     found = await self._launches.read_build(connection, launch.build_id)
                 if found is not None:
                     if found.state is BuildState.SUCCEEDED:
@@ -249,7 +249,7 @@ class LaunchSaga:
         user = user or await self._hub.read_user(request.user)
         if user is None:
             raise UserUnknownError(user=request.user)
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             sessions = await self._sessions.list_of_user(connection, request.user)
             busy = await self._launches.list_busy(connection, user=request.user)
         choice = choose_server(request, plan, sessions=sessions, servers=user.servers, busy=busy)
@@ -398,7 +398,7 @@ class LaunchSaga:
         if launch.state is LaunchState.READY or launch.admitted is None or launch.admitted.reopened:
             return
         user, name = launch.requested.user, launch.admitted.server_name
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             session = await self._sessions.read(connection, launch.admitted.session_id)
         if session is None or session.started_at is not None or not name:
             return

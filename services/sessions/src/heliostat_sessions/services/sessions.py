@@ -222,7 +222,7 @@ class SessionService:
             try:
                 await self._ledger.append(current, asked, actor=by.name)
             except StreamConflictError:
-                async with self._ledger.transaction() as connection:
+                async with self._ledger.statements() as connection:
                     current = await self._sessions.read(connection, session.id)
                 continue
             self._metrics.stops.labels(reason).inc()
@@ -262,7 +262,7 @@ class SessionService:
         return session
 
     async def _list(self, user: str) -> list[Session]:
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             return await self._sessions.list_of_user(connection, user)
 
     async def _read_user(self, user: str) -> HubUser:

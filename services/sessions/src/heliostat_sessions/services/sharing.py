@@ -69,7 +69,7 @@ class SharingService:
         """List the servers others share with the caller; one shared in several ways is there once."""
         shares = await self._shares.list_with_user(caller.name, token=token)
         servers = {(share.owner, share.server_name): share for share in reversed(shares) if share.owner != caller.name}
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             sessions = await self._sessions.list_of_users(connection, sorted({owner for owner, _ in servers}))
         known = {(session.user, session.server_name): session for session in sessions}
         return [self._build_view(share, known.get(key)) for key, share in sorted(servers.items())]
@@ -147,7 +147,7 @@ class SharingService:
             try:
                 await self._ledger.append(current, event, actor=by.name)
             except StreamConflictError:
-                async with self._ledger.transaction() as connection:
+                async with self._ledger.statements() as connection:
                     current = await self._sessions.read(connection, session.id)
                 continue
             return

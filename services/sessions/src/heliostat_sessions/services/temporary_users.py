@@ -89,7 +89,7 @@ class TemporaryUserService:
         HubRefusedError, HubUnavailableError
             The hub does not make it.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             view = await self._launches.read(connection, launch_id)
         if view is None:
             raise NotFoundError(what="launch", key=str(launch_id))
@@ -98,7 +98,7 @@ class TemporaryUserService:
 
     async def reconcile(self) -> None:
         """Delete users whose launch led nowhere, whose server has stopped, or whose day is over. A background job."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             users = await self._storage.list_all(connection)
         for user in users:
             try:
@@ -110,7 +110,7 @@ class TemporaryUserService:
         age = datetime.now(UTC) - user.created_at
         if user.launch_id is None and age < _GRACE:
             return
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             if await self._launches.list_of_user(connection, user=user.name, under_way=True, most=1):
                 return
             sessions = await self._session_storage.list_of_user(connection, user.name)

@@ -38,7 +38,7 @@ class TimelineService:
     async def list_(self, wanted: TimelineFilter) -> TimelineView:
         """List a page of events, newest first, with the URL of the next page where there is one."""
         one_more = replace(wanted, most=wanted.most + 1)
-        async with self._store.database.transaction() as connection:
+        async with self._store.database.statements() as connection:
             positions = await self._timeline.list_positions(connection, one_more)
             events = await self._store.list_at(connection, positions[: wanted.most])
         older = self._link_older(wanted, positions[wanted.most - 1]) if len(positions) > wanted.most else None

@@ -52,7 +52,7 @@ class VolumeService:
         HostError
             One could not be deleted (yet).
         """
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             volumes = await self._sessions.list_volumes(connection, session.id)
         for volume in volumes:
             await self._host.delete_volume(volume.id)
@@ -67,7 +67,7 @@ class VolumeService:
                 self._log.warning("a volume could not be looked after", volume=volume.volume_id, error=str(error))
 
     async def _measure(self, volume: HostVolume) -> None:
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             known = await self._sessions.read_volume(connection, volume.volume_id)
             owner = volume.owner
             session = await self._sessions.find(connection, user=owner.user, name=owner.server_name)
