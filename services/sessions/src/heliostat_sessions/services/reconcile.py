@@ -6,6 +6,7 @@ Nothing is concluded from an answer that did not come, and a deletion only from 
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -119,10 +120,11 @@ class Reconciler:
         session = await self._find_recorded(user, name)
         if session is not None:
             return session
-        server = await self._hub.read_server(user, name)
-        if server is None or not _is_made(server):
+        known = await self._hub.read_user(user)
+        server = known.servers.get(name) if known else None
+        if known is None or server is None or not _is_made(server):
             return None
-        await self.reconcile_user(user)
+        await self._discover(known, server)
         return await self._find_recorded(user, name)
 
     async def reconcile_user(self, name: str) -> bool:
@@ -173,7 +175,8 @@ class Reconciler:
             return
         self._note("created", session_id)
         if session is not None:
-            await self._compare(session, server, user)
+            with suppress(StreamConflictError):  # somebody else has begun with it; the next look will tell
+                await self._compare(session, server, user)
 
     async def _compare(self, session: Session, server: HubServer, user: HubUser) -> None:
         if session.groups != user.groups:
@@ -209,7 +212,7 @@ class Reconciler:
         if not (silent and settled and due) or server.last_activity is None:
             return
         last_activity = min(server.last_activity, now)
-        async with self._ledger.transaction() as connection:
+        async with self._ledger.statements() as connection:
             await self._sessions.observe(
                 connection, session.id, last_activity=last_activity, source="hub", observed_at=now
             )
