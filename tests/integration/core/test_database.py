@@ -33,8 +33,14 @@ async def test_what_came_before_an_error_stays_only_where_every_statement_is_its
         assert await connection.scalar(text("SELECT count(*) FROM work_items")) == kept
 
 
-async def test_connections_lent_for_statements_go_back_to_the_pool_without_a_transaction(database: Database) -> None:
-    async with database.statements() as connection:
-        await connection.execute(text("SELECT 1"))
-        in_transaction = "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'"
-        assert await connection.scalar(text(in_transaction)) == 0
+@pytest.mark.parametrize(("own", "state"), [(False, "idle in transaction"), (True, "idle")])
+async def test_between_statements_that_are_their_own_no_transaction_is_open(
+    database: Database, *, own: bool, state: str
+) -> None:
+    async with (
+        database.statements() if own else database.transaction() as connection,
+        database.statements() as another,
+    ):
+        pid = await connection.scalar(text("SELECT pg_backend_pid()"))
+        seen = await another.scalar(text("SELECT state FROM pg_stat_activity WHERE pid = :pid"), {"pid": pid})
+    assert seen == state
