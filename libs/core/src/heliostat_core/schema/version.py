@@ -18,7 +18,7 @@ class SchemaOutdatedError(HeliostatError):
 
 async def ensure_current(database: Database) -> None:
     """Raise SchemaOutdatedError unless the database is at the newest migration."""
-    async with database.transaction() as connection:
+    async with database.statements() as connection:
         exists = await connection.scalar(text("SELECT to_regclass('alembic_version')"))
         if exists is None or await connection.scalar(text("SELECT version_num FROM alembic_version")) != HEAD:
             raise SchemaOutdatedError

@@ -18,7 +18,7 @@ class CensusService:
         """Count and show; what cannot be counted now is shown as unknown. A background job of every replica."""
         self._metrics.show_space(await self._storage.read_space())
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 census = await self._storage.count(connection)
         except Exception:
             self._metrics.forget()

@@ -34,12 +34,12 @@ class EnvironmentService:
 
     async def list_(self) -> list[EnvironmentView]:
         """List all environments, the latest first."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             return await self._builds.list_environments(connection)
 
     async def read(self, environment_id: str) -> EnvironmentView:
         """Read one environment; raises NotFoundError."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             found = await self._builds.read_environment(connection, environment_id)
         if found is None:
             raise NotFoundError(what="environment", key=environment_id)
@@ -72,7 +72,7 @@ class EnvironmentService:
     async def discard_leftovers(self) -> None:
         """Stop and remove what is left of builds that have ended, whoever worked on them."""
         for build_id in await self._runtime.list_builds():
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 ended = await self._builds.is_ended(connection, build_id)
             if ended:
                 await self._runtime.discard(build_id)
@@ -85,7 +85,7 @@ class EnvironmentService:
 
     async def ensure_recorded(self, environment_id: str) -> None:
         """Record a published environment, also one whose builder died between publishing and recording it."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             if await self._builds.read_environment(connection, environment_id) is not None:
                 return
         event = await self._runtime.read_environment(environment_id)
@@ -96,7 +96,7 @@ class EnvironmentService:
 
     async def record_retired(self, environment_id: str, *, reason: str) -> None:
         """Record that an environment is gone, unless that is known."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             if await self._builds.read_environment(connection, environment_id) is None:
                 return
         await self._append(environment_id, EnvironmentRetired(environment_id=environment_id, reason=reason))

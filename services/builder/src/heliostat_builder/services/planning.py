@@ -163,7 +163,7 @@ class PlanningService:
                 known = await self._plans.read(connection, revision, key=key)
             if known is None:
                 known = await self._look(revision)
-                async with self._database.transaction() as connection:
+                async with self._database.statements() as connection:
                     await self._plans.write(connection, revision, key=key, plan=known)
         if isinstance(known, ErrorView):
             raise PlanRefusedError(known)

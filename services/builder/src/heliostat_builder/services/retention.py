@@ -116,7 +116,7 @@ class RetentionService:
             candidates, now = await self._look()
             removals = choose_removals(candidates, self._rules, now=now)
             removed = [removal async for removal in self._remove_all(removals, lease)]
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 there = [candidate.item for candidate in candidates]
                 await self._storage.forget(connection, there, grace=self._rules.grace)
         return _build_view(candidates, removed, complete=len(removed) == len(removals), dry_run=False)
@@ -128,7 +128,7 @@ class RetentionService:
         except Exception:
             self._metrics.forget()
             raise
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             ours = await self._storage.list_known(connection, {item.build_id for item in listed if item.build_id})
             # What other instances made in the same engine, their servers need, of which we know nothing.
             items = [item for item in listed if item.build_id is None or item.build_id in ours]
@@ -166,7 +166,7 @@ class RetentionService:
             if not await self._storage.doom(connection, item, token=lease.token, grace=self._rules.grace):
                 return False
         busy = await self._take_off(item)
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._storage.spare(connection, item)
         if busy:
             self._log.warning("item stays", kind=item.kind.value, id=item.id, reason=busy.message)
@@ -187,7 +187,7 @@ class RetentionService:
     @asynccontextmanager
     async def _leased(self) -> AsyncIterator[Lease]:
         """Hold the right to collect, which one process has at a time."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._queue.add(connection, kind=_WORK, key=_KEY)
         leases = await self._queue.claim(_WORK, key=_KEY)
         if not leases:
@@ -195,7 +195,7 @@ class RetentionService:
         try:
             async with self._queue.held(leases[0]):
                 yield leases[0]
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 await self._queue.finish(connection, leases[0])
         except LeaseLostError as error:
             raise RetentionRunningError from error

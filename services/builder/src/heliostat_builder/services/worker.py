@@ -138,7 +138,7 @@ class Worker:
     async def _attempt(self, build: Build, lease: Lease, log: BuildLog) -> bool:
         most = MAX_ATTEMPTS
         if build.attempt:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 most += await self._builds.count_interruptions(connection, build.id)
         if build.attempt >= most:
             raise BuildFailedError(
@@ -182,14 +182,14 @@ class Worker:
 
     async def _claim_environment(self, environment_id: str) -> Lease | None:
         """Take the right to make an environment; None while somebody else makes it."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._queue.add(connection, kind=_ENVIRONMENT_WORK, key=environment_id)
         leases = await self._queue.claim(_ENVIRONMENT_WORK, key=environment_id)
         return leases[0] if leases else None
 
     async def _give_up_environment(self, lease: Lease) -> None:
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.statements() as connection:
                 await self._queue.finish(connection, lease)
         except (LeaseLostError, DatabaseUnavailableError):
             return  # it expires by itself
@@ -252,7 +252,7 @@ class Worker:
             while True:
                 await heard.wait(at_most=_POLL)
                 try:
-                    async with self._database.transaction() as connection:
+                    async with self._database.statements() as connection:
                         build = await self._builds.read(connection, build_id)
                 except DatabaseUnavailableError:
                     continue  # the lease decides what then happens

@@ -48,7 +48,7 @@ class UsageService:
 
     async def delete_expired_reservations(self) -> None:
         """Drop reservations nobody asks about any more."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._reservations.delete_expired(connection)
 
     async def _apply(self, connection: AsyncConnection, event: Recorded) -> None:

@@ -53,5 +53,5 @@ class LoneJob:
             await self._queue.release(lease, delay=self._interval)
 
     async def _ensure(self) -> None:
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._queue.add(connection, kind=_KIND, key=self._name)

@@ -41,7 +41,7 @@ class RateLimiter:
         RateLimitError
             It is one too many; the error says when the window ends.
         """
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             window = await self._storage.count(connection, key, period=self._period, most=limit)
         if window.used > limit:
             left = (window.ends_at - window.read_at).total_seconds()
@@ -52,5 +52,5 @@ class RateLimiter:
 
     async def forget(self) -> None:
         """Remove windows that have ended. A background job."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._storage.forget(connection)

@@ -76,7 +76,7 @@ class TemporaryUserService:
 
     async def assign(self, name: str, launch_id: UUID) -> None:
         """Record the launch a user was made for."""
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._storage.assign(connection, name, launch_id)
 
     async def create_token(self, launch_id: UUID) -> str:
@@ -122,6 +122,6 @@ class TemporaryUserService:
         if sessions:
             return  # their storage first; the next look goes on
         await self._hub.delete_user(user.name)
-        async with self._database.transaction() as connection:
+        async with self._database.statements() as connection:
             await self._storage.remove(connection, user.name)
         self._log.info("temporary user deleted")
