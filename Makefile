@@ -120,8 +120,8 @@ bench: init-dev ## measure; writes JSON to bench-results/
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-docker
-bench-docker: init-dev ## measure what needs a container engine: builds of images, beside repo2docker alone
-	$(BIN)/python -m benchmarks docker-builds $(ARGS)
+bench-docker: init-dev ## measure what needs a container engine: builds beside repo2docker alone, starts of servers
+	$(BIN)/python -m benchmarks docker-builds docker-servers $(ARGS)
 
 openapi: init-dev ## write docs/api/ and docs/configuration.md from the code
 	$(BIN)/python -m heliostat_local.documents docs

@@ -9,6 +9,7 @@ from pathlib import Path
 from .appends import measure_appends
 from .decisions import measure_decisions
 from .docker_builds import measure_docker_builds
+from .docker_servers import measure_docker_servers
 from .figures import Benchmark, Figure
 from .launches import measure_launches
 from .machine import read_machine
@@ -29,7 +30,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "launches": measure_launches,
     "pressure": measure_pressure,
 }
-WITH_ENGINE: dict[str, Benchmark] = {"docker-builds": measure_docker_builds}
+WITH_ENGINE: dict[str, Benchmark] = {
+    "docker-builds": measure_docker_builds,
+    "docker-servers": measure_docker_servers,
+}
 """Those that need a container engine, and minutes; run by name only."""
 
 KNOWN = BENCHMARKS | WITH_ENGINE

@@ -4,65 +4,42 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter, sleep
+from time import sleep
 
-import httpx
 import psutil
 from heliostat_local.base_environment import BaseEnvironment
 from heliostat_runtime import ControlGroup, ControlGroups, instance_name, probe_host
 
-from tests.integration.hub.stack import ADMIN_TOKEN, Peers, Stack, wait_for
+from tests.integration.hub.stack import Peers, Stack, wait_for
 
 from .figures import Figure, percentile
 from .machine import ROOT
 from .services import MIB
+from .starts import CROWD, CROWDED_ROUNDS, ROUNDS, Starts
 
-_ROUNDS = 5
-_CROWD = 6
-_CROWDED_ROUNDS = 2
-_DEADLINE = 120
 _ONE = 1.3
 _SIX = 4.4
 """Seconds: half, and a third, of the least that was measured before servers were forked."""
 
 
 @dataclass
-class _Way:
+class _Way(Starts):
     """One way to start servers: a hub of its own, and what was measured at it."""
 
-    name: str
-    stack: Stack
-    groups: ControlGroups
-    one: list[float] = field(default_factory=list)
-    six: list[float] = field(default_factory=list)
+    groups: ControlGroups = field(kw_only=True)
     cpu: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
 
-    def start(self, user: str) -> float:
-        """Start a server and return the seconds until the hub says that it is ready."""
-        begun = perf_counter()
-        headers = {"Authorization": f"token {ADMIN_TOKEN}"}
-        self.stack.api("POST", f"users/{user}/servers/lab", json={}).raise_for_status()
-        progress = f"{self.stack.url}/hub/api/users/{user}/servers/lab/progress"
-        with httpx.stream("GET", progress, headers=headers, timeout=_DEADLINE) as answer:
-            if not any('"ready": true' in line for line in answer.iter_lines()):
-                raise RuntimeError(f"{user}'s server did not become ready")
-        return perf_counter() - begun
-
     def measure(self, crowd: int) -> list[float]:
         """Start servers at once; note their seconds, and what all processes of each took until all were ready."""
-        users = [f"user-{number}" for number in range(crowd)]
-        with ThreadPoolExecutor(crowd) as pool:
-            seconds = list(pool.map(self.start, users))
+        seconds = self.start_together(crowd)
         groups = asyncio.run(self.groups.list_("server-"))
         self.cpu += [usage.cpu for group in groups if (usage := asyncio.run(group.read_usage())).cpu is not None]
         self.memory += [_measure_memory(group) for group in groups]
-        for user in users:
-            self.stack.delete_server(user, "lab")
+        self.delete(crowd)
         return seconds
 
 
@@ -70,20 +47,20 @@ def measure_servers() -> Sequence[Figure]:
     """Start servers both ways in turn, so that whatever else the machine does meets both."""
     with ExitStack() as resources:
         base = _ensure_base()
-        ordinary = resources.enter_context(_running_way("ordinary", base, fork_servers="false"))
-        forked = resources.enter_context(_running_way("forked", base, fork_servers="true"))
+        ordinary = resources.enter_context(_running_way(base, fork_servers="false"))
+        forked = resources.enter_context(_running_way(base, fork_servers="true"))
         fork_server = wait_for(lambda: _find_fork_server(forked.stack))
         sleep(10)  # it imports for two seconds of CPU, and both hubs settle
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             for way in (ordinary, forked):
                 way.one += way.measure(1)
-        for _ in range(_CROWDED_ROUNDS):
+        for _ in range(CROWDED_ROUNDS):
             for way in (ordinary, forked):
-                way.six += [max(way.measure(_CROWD))]
+                way.six += [max(way.measure(CROWD))]
         shared = fork_server.memory_full_info()
     return [
         *_summarise("one server", lambda way: way.one, ordinary, forked, at_most=_ONE),
-        *_summarise(f"{_CROWD} at once, the last", lambda way: way.six, ordinary, forked, at_most=_SIX),
+        *_summarise(f"{CROWD} at once, the last", lambda way: way.six, ordinary, forked, at_most=_SIX),
         *_summarise("CPU of one server until ready", lambda way: way.cpu, ordinary, forked),
         Figure("memory of one server, ordinary, its part of shared pages", percentile(ordinary.memory, 50), "MiB"),
         Figure("memory of one server, forked, its part of shared pages", percentile(forked.memory, 50), "MiB"),
@@ -111,16 +88,16 @@ def _ensure_base() -> Path:
 
 
 @contextmanager
-def _running_way(name: str, base: Path, *, fork_servers: str) -> Iterator[_Way]:
+def _running_way(base: Path, *, fork_servers: str) -> Iterator[_Way]:
     peers = Peers()
     with tempfile.TemporaryDirectory(prefix="heliostat-bench-") as folder:
         state = Path(folder, "state")
         stack = Stack(state=state, base_environment=base, peers=peers, settings={"FORK_SERVERS": fork_servers})
         with peers.running(), stack.running():
-            for number in range(_CROWD):
-                stack.add_user(f"user-{number}")
+            for user in Starts.name_users():
+                stack.add_user(user)
             groups = ControlGroups.open(asyncio.run(probe_host(state)), instance_name(state))
-            yield _Way(name, stack, groups)
+            yield _Way(stack, groups=groups)
 
 
 def _find_fork_server(stack: Stack) -> psutil.Process | None:

@@ -72,12 +72,12 @@ def docker(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running_container_stack(image: str) -> Iterator[ContainerStack]:
+def running_container_stack(image: str, *, memory: int = MEMORY, storage: int = STORAGE) -> Iterator[ContainerStack]:
     """Run a hub with a network of its own, and leave nothing."""
     instance = f"tests{token_hex(3)}"
     state = Path(tempfile.mkdtemp(prefix="heliostat-hub-"))
     network = asyncio.run(_make_network(instance))
-    peers = Peers(RULES.model_copy(update={"memory": MEMORY, "storage": STORAGE}))
+    peers = Peers(RULES.model_copy(update={"memory": memory, "storage": storage}))
     stack = ContainerStack(state=state, network=network, instance=instance, image=image, peers=peers)
     try:
         if os.getuid() == 0:

@@ -27,6 +27,29 @@ def test_the_hub_and_its_database_are_left_out_and_whoever_wants_them_gets_them(
     assert run(program).splitlines() == ["set()", "users tornado.web"]
 
 
+def test_what_no_server_needs_is_not_imported_and_whoever_wants_it_gets_it() -> None:
+    program = (
+        "import sys, heliostat_singleuser.preload, jupyterhub.singleuser\n"
+        "print({'aiohttp', 'httpx', 'requests', 'isoduration', 'arrow'} & set(sys.modules))\n"
+        "import jupyterlab.extensions as extensions, jupyterlab_server.listings_handler as listings, isoduration\n"
+        "try: listings.requests.request('GET', 'nothing://')\n"
+        "except Exception as error: print(type(error).__module__)\n"
+        "print(type(extensions.PyPIExtensionManager({}, {}, None)).__module__, isoduration.__name__)"
+    )
+    expected = ["set()", "requests.exceptions", "jupyterlab.extensions.pypi isoduration"]
+    assert run(program).splitlines() == expected
+
+
+def test_nothing_is_left_to_the_collector_switched_off() -> None:
+    program = (
+        "import gc, runpy, sys, types\n"
+        "import heliostat_singleuser.lab, heliostat_singleuser.hub, jupyterhub.singleuser\n"
+        "jupyterhub.singleuser.main = lambda: print(gc.isenabled(), gc.get_freeze_count() > 0)\n"
+        "runpy.run_module('heliostat_singleuser', run_name='__main__')"
+    )
+    assert run(program) == "True True\n"
+
+
 def test_modules_that_are_there_already_stay() -> None:
     program = "import sys, jupyterhub.orm as orm, heliostat_singleuser.hub; print(sys.modules['jupyterhub.orm'] is orm)"
     assert run(program) == "True\n"

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .extension import ActivityExtension
-
-__all__ = ["ActivityExtension"]
-
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from .extension import ActivityExtension  # noqa: PLC0415  jupyter_server, of which `lab` leaves a part out
+
     return [{"module": "heliostat_singleuser", "app": ActivityExtension}]
