@@ -1,6 +1,7 @@
 """JupyterHub's spawner of the docker runtime: one limited container per server, on a volume of its own."""
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -42,7 +43,12 @@ _THREADS = 4
 _GRACE = 8  # seconds; JupyterLab ends within two, the hub answers 202 after ten
 _PATIENCE = timedelta(seconds=10)
 _POLL = timedelta(milliseconds=50)
-_TRIES = 20
+_LONGEST_POLL = timedelta(milliseconds=500)
+_PART = 1 / 16
+"""Of the time waited so far, after which it is tried again: nobody waits longer by more than that, and what many
+servers that start at once, and so slowly, cost the hub grows no faster than the logarithm of their time."""
+
+_LOOK = timedelta(seconds=1)
 _CONNECT = timedelta(seconds=1)
 
 
@@ -180,8 +186,9 @@ class HeliostatDockerSpawner(HeliostatSpawner, DockerSpawner):  # type: ignore[m
         """
         try:
             address: tuple[str, int] = await self.get_ip_and_port()
+            begun = asyncio.get_running_loop().time()
             async with asyncio.timeout(self.start_timeout):
-                while not await _accepts_soon(*address):
+                while not await _accepts_soon(*address, begun=begun):
                     await self._check_running()
         except BaseException as error:
             end = "" if isinstance(error, asyncio.CancelledError) else await self._read_log_end()
@@ -226,20 +233,25 @@ def _read_variables(config: Mapping[str, Any]) -> dict[str, str]:
     return dict(variable.partition("=")[::2] for variable in config.get("Env") or [])
 
 
-async def _accepts_soon(ip: str, port: int) -> bool:
+async def _accepts_soon(ip: str, port: int, *, begun: float) -> bool:
     """Try for a second: to ask the engine each time as well would cost more CPU time than the container's start."""
-    for _ in range(_TRIES):
-        if await _accepts(ip, port):
-            return True
-        await asyncio.sleep(_POLL.total_seconds())
-    return False
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _LOOK.total_seconds()
+    while not await _accepts(ip, port):
+        now = loop.time()
+        if now >= until:
+            return False
+        pause = max(_POLL.total_seconds(), (now - begun) * _PART)
+        await asyncio.sleep(min(pause, _LONGEST_POLL.total_seconds()))
+    return True
 
 
 async def _accepts(ip: str, port: int) -> bool:
-    try:
-        async with asyncio.timeout(_CONNECT.total_seconds()):
-            _, writer = await asyncio.open_connection(ip, port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
+    with socket.socket() as connection:
+        connection.settimeout(0)
+        try:
+            async with asyncio.timeout(_CONNECT.total_seconds()):
+                await asyncio.get_running_loop().sock_connect(connection, (ip, port))
+        except (OSError, TimeoutError):
+            return False
     return True

@@ -16,6 +16,9 @@ SMALL = 512 * MEBIBYTE  # below, a journal of the least size leaves most of the 
 DELAYED_RESERVE = 16 * MEBIBYTE  # ext4 keeps 2 %, at most 4096 blocks, for delayed allocation: df shows them as used
 BYTES_PER_INODE = 8192  # many small files (conda-like trees) fit; 3 % of the image, which comes on top of the limit
 
+_overheads: dict[int, int] = {}
+"""What ext4 takes of an image for so many bytes, which is the same each time; a host knows a few sizes."""
+
 
 async def create_image(image: Path, *, size: int, owner: int | None = None) -> None:
     """Make the image in one step; a half-made one is made again.
@@ -33,8 +36,10 @@ async def create_image(image: Path, *, size: int, owner: int | None = None) -> N
         mkfs.ext4, dumpe2fs or debugfs failed or are not here.
     """
     staged = image.with_suffix(".new")
-    await _format(staged, size=size, limit=size, owner=owner)
-    whole = size + await _read_overhead(staged, limit=size)
+    if size not in _overheads:
+        await _format(staged, size=size, limit=size, owner=owner)
+        _overheads[size] = await _read_overhead(staged, limit=size)
+    whole = size + _overheads[size]
     await _format(staged, size=whole + -whole % BLOCK, limit=size, owner=owner)
     if owner is not None:
         await run_command([find_program("debugfs") or "debugfs", "-w", "-R", "rmdir lost+found", str(staged)])
