@@ -34,9 +34,11 @@ def test_what_no_server_needs_is_not_imported_and_whoever_wants_it_gets_it() -> 
         "import jupyterlab.extensions as extensions, jupyterlab_server.listings_handler as listings, isoduration\n"
         "try: listings.requests.request('GET', 'nothing://')\n"
         "except Exception as error: print(type(error).__module__)\n"
-        "print(type(extensions.PyPIExtensionManager({}, {}, None)).__module__, isoduration.__name__)"
+        "print(type(extensions.PyPIExtensionManager({}, {}, None)).__module__, isoduration.__name__)\n"
+        "from jupyterhub.httpclient import JupyterHubHTTPClient\n"
+        "print(JupyterHubHTTPClient.__module__, hasattr(sys.modules['jupyterhub.httpclient'], 'aiohttp'))"
     )
-    expected = ["set()", "requests.exceptions", "jupyterlab.extensions.pypi isoduration"]
+    expected = ["set()", "requests.exceptions", "jupyterlab.extensions.pypi isoduration", "jupyterhub.httpclient True"]
     assert run(program).splitlines() == expected
 
 

@@ -11,7 +11,9 @@ import sys
 from . import hub_client
 from .out_of_sight import build_stand_in, out_of_sight
 
-sys.modules.setdefault(hub_client.NAME, build_stand_in(hub_client.NAME, fetch=hub_client.fetch))
+sys.modules.setdefault(
+    hub_client.NAME, build_stand_in(hub_client.NAME, fetch=hub_client.fetch, __getattr__=hub_client.find)
+)
 
 with out_of_sight(
     build_stand_in("aiohttp"),

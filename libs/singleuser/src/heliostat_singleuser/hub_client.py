@@ -55,6 +55,13 @@ async def fetch(
     return Answer(await AsyncHTTPClient().fetch(request, raise_error=raise_for_status))
 
 
+def find(name: str) -> Any:
+    """Look up what else the module has, as its ``__getattr__``."""
+    if name.startswith("__"):  # asked by the import system, of any module
+        raise AttributeError(name)
+    return getattr(_import_real(), name)
+
+
 def _import_real() -> Any:
     if getattr(sys.modules.get(NAME), "fetch", None) is fetch:
         del sys.modules[NAME]
